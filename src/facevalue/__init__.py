@@ -1,0 +1,53 @@
+"""Read instruments from pictures: the time off a clock face, offline, on a CPU, and say when it is not sure.
+
+facevalue.read("photo.jpg").value   # "10:09"
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facevalue.images import Source
+    from facevalue.reader import Reader
+    from facevalue.reading import Reading
+
+__version__ = "0.1.0"
+__all__ = ["Reader", "Reading", "__version__", "read"]
+
+
+def read(source: Source, *, kind: str = "clock", model: str | Path | None = None) -> Reading:
+    """Read one picture; the reader is made at the first call and kept.
+
+    source: path, bytes, binary stream, PIL image or array (H, W[, 3 or 4]) uint8.  model: a weight file instead of
+    the shipped one.  Raises PictureError, ModelError.
+    """
+    return _reader(kind, model).read(source)
+
+
+@lru_cache(maxsize=4)
+def _reader(kind: str, model: str | Path | None) -> Reader:
+    from facevalue.reader import Reader
+
+    return Reader(kind, model)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "Reader":
+            from facevalue.reader import Reader
+
+            return Reader
+        if name == "Reading":
+            from facevalue.reading import Reading
+
+            return Reading
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,126 @@
+"""Confidence: a logistic regression from what the network saw to the probability that the reading is right."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.metrics import minutes_apart, threshold_for_accuracy
+
+FEATURES = ("mass", "agreement", "dial")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """weights: of the logits of ``FEATURES``, then the bias.  threshold: below it a reading is uncertain."""
+
+    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)
+    threshold: float = 0.5
+
+    def confidence(self, features: Mapping[str, float]) -> float:
+        """Probability that the reading is right. features: each 0..1, as ``reader.Look.features`` gives them."""
+        row = logits([features])[0]
+        score = sum(w * x for w, x in zip(self.weights, (*row, 1.0), strict=True))
+        return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        fields = json.loads(text)
+        return cls(tuple(fields["weights"]), float(fields["threshold"]))
+
+
+def logits(features: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """(N, len(FEATURES)) log-odds of the features, kept within 1e-4..1 - 1e-4."""
+    p = np.array([[row[name] for name in FEATURES] for row in features], dtype=np.float64).clip(1e-4, 1 - 1e-4)
+    return np.asarray(np.log(p / (1 - p)))
+
+
+def fit(
+    features: Sequence[Mapping[str, float]],
+    right: NDArray[np.bool_],
+    sample_weight: NDArray[np.float64],
+    ridge: float = 1.0,
+) -> tuple[float, ...]:
+    """Weights of the logistic regression, by Newton's method with a small ridge. Never a negative slope.
+
+    features: N rows.  right: (N,) bool.  sample_weight: (N,).
+    """
+    x = np.column_stack([logits(features), np.ones(len(features))])
+    y = right.astype(np.float64)
+    free = np.ones(x.shape[1], dtype=bool)
+    while True:
+        w = np.zeros(x.shape[1])
+        for _ in range(50):
+            p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+            penalty = np.where(np.arange(len(w)) < len(w) - 1, ridge, 1e-6)
+            gradient = x.T @ (sample_weight * (p - y)) + penalty * w
+            hessian = (x * (sample_weight * p * (1 - p))[:, None]).T @ x + np.diag(penalty)
+            step = np.zeros_like(w)
+            step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
+            w -= step
+            if np.abs(step).max() < 1e-8:
+                break
+        negative = [k for k in range(len(FEATURES)) if w[k] < 0]
+        if not negative:
+            return tuple(float(v) for v in w)
+        free[negative] = False
+
+
+def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float) -> Calibration:
+    """Fit on the pictures of label files, each set counting the same, and write the result into the weight's metadata.
+
+    The threshold is the lowest at which the answered pictures of the first set are right at least at ``accuracy``.
+    Raises LabelError, ModelError, MissingExtraError.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("calibration needs the laboratory: pip install 'facevalue[train]'") from error
+    from facevalue.codecs.clock import format_time, parse_time
+    from facevalue.evaluate import read_labels
+    from facevalue.images import open_picture
+    from facevalue.reader import ENOUGH_PX, load_weight, look_twice
+
+    weight = load_weight(weight_file, threads=1)
+    features: list[dict[str, float]] = []
+    right: list[bool] = []
+    of_table: list[int] = []
+    for number, table in enumerate(tables):
+        for row in read_labels(table):
+            try:
+                look = look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX))
+            except FaceValueError as error:
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            minutes = parse_time(format_time(look.second.minutes()))
+            features.append(look.features())
+            right.append(bool(minutes_apart(minutes, row.minutes) <= 1))
+            of_table.append(number)
+        print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
+    is_right, tables_of = np.array(right), np.array(of_table)
+    counts = np.bincount(tables_of, minlength=len(tables))
+    fitted = Calibration(fit(features, is_right, (counts[0] / counts)[tables_of]))
+    confidence = np.array([fitted.confidence(row) for row in features])
+    first = tables_of == 0
+    threshold, answered = threshold_for_accuracy(confidence[first], is_right[first], accuracy)
+    calibration = dataclasses.replace(fitted, threshold=float(threshold))
+    model = onnx.load(str(weight_file))
+    metadata = {entry.key: entry.value for entry in model.metadata_props} | {"calibration": calibration.to_json()}
+    onnx.helper.set_model_props(model, metadata)
+    temporary = weight_file.with_name(weight_file.name + ".tmp")
+    temporary.write_bytes(model.SerializeToString())
+    temporary.replace(weight_file)
+    print(f"{calibration.to_json()}\nanswers {answered:.1%} of {tables[0]} at {accuracy:.0%} right", file=sys.stderr)
+    return calibration

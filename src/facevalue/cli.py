@@ -1,0 +1,335 @@
+"""The command ``facevalue``: read pictures, and make the readers.
+
+Nothing heavy is imported before the command that needs it runs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facevalue import __version__
+from facevalue.errors import FaceValueError, PictureError
+
+if TYPE_CHECKING:
+    from facevalue.reading import Reading
+
+
+class Refusal(click.ClickException):
+    """An error that is the caller's to mend: one line on stderr, exit code 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """A group whose commands may raise FaceValueError, or lack a package of the laboratory, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its known errors become one line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except FaceValueError as error:
+            raise Refusal(str(error)) from error
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == "facevalue":
+                raise
+            raise Refusal(f"{error.name} is not installed: pip install 'facevalue[train]'") from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facevalue")
+def main() -> None:
+    """Read the time from pictures of clocks, offline, and say when it is not sure."""
+
+
+# ---- read ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture to read: the name it is reported under, and what to read, or why there is nothing to read."""
+
+    name: str
+    source: str | Path | bytes | PictureError
+    overlay: Path  # where its overlay goes, below the folder for overlays
+
+
+def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """The true time in minutes past twelve; 17:59 and 5:59 are the same on a dial."""
+    if text is None:
+        return None
+    from facevalue.codecs.clock import parse_time
+
+    try:
+        return parse_time(text.strip())
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
+@main.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--top", metavar="K", type=click.IntRange(min=1), help="Show the K likeliest values of every picture.")
+@click.option("--truth", metavar="H:MM", callback=check_truth, help="The true time: star it, and tell the error.")
+@click.option(
+    "--overlay",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the pictures there, with the reading and the hands drawn on them.",
+)
+@click.option("--model", metavar="FILE", type=click.Path(path_type=Path), help="Read with this weight file.")
+def read(
+    paths: tuple[str, ...],
+    kind: str,
+    as_json: bool,
+    top: int | None,
+    truth: int | None,
+    overlay: Path | None,
+    model: Path | None,
+) -> None:
+    """Read pictures: files, folders (with all below them), or - for one picture on standard input.
+
+    Prints a line for each: name, value, confidence. A ? marks a reading that is not to be trusted.
+    Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
+    """
+    if truth is not None and kind != "clock":
+        raise click.UsageError(f"--truth takes the time of a clock; it can't be used with --kind {kind}")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name must not stop the reading of the others
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow thinks of odd files
+        from facevalue.codecs.clock import format_time
+        from facevalue.reader import Reader
+
+        reader = Reader(kind, model)
+        pictures = list(find_pictures(paths))
+        overlays = place_overlays(pictures, overlay) if overlay is not None else {}
+        readable = [picture.source for picture in pictures if not isinstance(picture.source, PictureError)]
+        results: Iterator[Reading | FaceValueError] = iter(reader.read_many(readable, on_error="return"))
+        failed = False
+        for index, picture in enumerate(pictures):
+            result = picture.source if isinstance(picture.source, PictureError) else next(results)
+            if isinstance(result, FaceValueError):
+                failed = True
+                problem = result.problem if isinstance(result, PictureError) else str(result)
+                if as_json:
+                    click.echo(json.dumps({"file": picture.name, "error": problem}))
+                else:
+                    click.echo(f"{printable(picture.name)}: {printable(problem)}", err=True)
+                continue
+            if overlay is not None:
+                write_overlay(overlays[index], picture, result)
+            if as_json:
+                record = result.to_dict(picture.name, top=top or 3)
+                if truth is not None:
+                    record |= {"truth": format_time(truth), "error_minutes": minutes_off(result.value, truth)}
+                click.echo(json.dumps(record))
+            else:
+                click.echo(result.line(printable(picture.name), top=top))
+                if truth is not None:
+                    click.echo("\n".join(judge(result, truth, top or 3)))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
+    """The pictures that the arguments name, folders opened, in the order given."""
+    from facevalue.images import list_pictures
+
+    for path in paths:
+        if path == "-":
+            yield Picture(path, sys.stdin.buffer.read() if sys.stdin else b"", Path("stdin.jpg"))
+        elif not os.path.isdir(path):
+            yield Picture(path, path, Path(os.path.basename(path)))
+        else:
+            try:
+                found = list_pictures(path)
+            except PictureError as error:
+                yield Picture(path, error, Path())
+            else:
+                yield from (Picture(str(file), file, file.relative_to(path)) for file in found)
+
+
+def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
+    """A file of its own for each picture's overlay; no picture that is read is ever written over."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--overlay {folder} can't be made: {error.strerror}") from error
+    read_from = {os.path.realpath(picture.source) for picture in pictures if isinstance(picture.source, str | Path)}
+    places: dict[int, Path] = {}
+    taken: set[Path] = set()
+    for index, picture in enumerate(pictures):
+        if isinstance(picture.source, PictureError):
+            continue
+        wanted = folder / picture.overlay
+        if wanted.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            wanted = wanted.with_name(wanted.name + ".jpg")
+        place, number = wanted, 1
+        while place in taken:
+            number += 1
+            place = wanted.with_stem(f"{wanted.stem}-{number}")
+        if os.path.realpath(place) in read_from:
+            raise click.UsageError(f"--overlay {folder} would write over {place}, which is read; name another folder")
+        taken.add(place)
+        places[index] = place
+    return places
+
+
+def write_overlay(place: Path, picture: Picture, reading: Reading) -> None:
+    """Draw the reading on its picture and write that, whole or not at all."""
+    from PIL import Image
+
+    from facevalue.images import open_picture
+    from facevalue.reading import draw_overlay
+
+    assert not isinstance(picture.source, PictureError)
+    image = Image.fromarray(draw_overlay(open_picture(picture.source), reading))
+    unfinished = place.with_name(f".{place.name}.unfinished")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        image.save(unfinished, "PNG" if place.suffix.lower() == ".png" else "JPEG", quality=92)
+        os.replace(unfinished, place)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise Refusal(f"can't write the overlay {place}: {error.strerror or error}") from error
+
+
+def judge(reading: Reading, truth: int, top: int) -> list[str]:
+    """The likeliest values with their probabilities, a star on the true one wherever it stands, and the error.
+
+    Candidates stand for their neighbourhood, so the star goes to the nearest one where that is within a minute.
+    """
+    from facevalue.codecs.clock import format_time
+
+    true_value = format_time(truth)
+    ranked = [(reading.value, reading.confidence), *((other.value, other.confidence) for other in reading.alternatives)]
+    off = [minutes_off(value, truth) for value, _ in ranked]
+    starred = off.index(min(off)) if min(off) <= 1 else None
+    lines = []
+    for index, (value, confidence) in enumerate(ranked):
+        if index < top or index == starred:
+            star = "" if index != starred else "  *" if off[index] == 0 else f"  * ({true_value} is a minute off)"
+            lines.append(f"  {index + 1:>4}  {value:>5}  {confidence:6.1%}{star}")
+    if starred is None:
+        lines.append(f"  {'-':>4}  {true_value:>5}  not among the first {len(ranked)}  *")
+    return [*lines, f"  error {off[0]} minute{'' if off[0] == 1 else 's'}"]
+
+
+def minutes_off(value: str, truth: int) -> int:
+    """How far a value read is from the true one, in whole minutes the shorter way round the dial."""
+    from facevalue.codecs.clock import parse_time
+    from facevalue.metrics import minutes_apart
+
+    return round(float(minutes_apart(parse_time(value), truth)))
+
+
+def printable(text: str) -> str:
+    """The text on one line, whatever a file's name may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# ---- the laboratory --------------------------------------------------------------------------------------------------
+
+
+def check_settings(ctx: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    """``name=value`` pairs as a dictionary; the recipe checks names and values."""
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name.strip() and equals):
+            raise click.BadParameter(f"{pair!r}: expected name=value, such as steps=2000", ctx, parameter)
+        settings[name.strip()] = value.strip()
+    return settings
+
+
+@main.command()
+@click.argument("source", type=click.Choice(["clocks"]))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--n", default=64, show_default=True, type=click.IntRange(min=1), help="How many pictures.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Same seed, same pictures.")
+@click.option("--sheet", is_flag=True, help="Write one contact sheet, OUT, instead of a folder of pictures.")
+@click.option("--size", "size_px", default=96, show_default=True, type=click.IntRange(24, 1024), help="Side in pixels.")
+def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int) -> None:
+    """Draw training pictures into the folder OUT, with an index of their labels."""
+    from facevalue.sources import clocks
+
+    clocks.write_pictures(out, n, seed, sheet, size_px)
+
+
+@main.command()
+@click.argument("recipe")
+@click.option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, callback=check_settings, help="Change a recipe's setting."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.  [default: by name]")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint, bit for bit.")
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then a quarter faster.")
+def train(
+    recipe: str, settings: dict[str, str], out: Path | None, resume: bool, workers: int | None, compiled: bool
+) -> None:
+    """Train the network of RECIPE, such as clocks/wild."""
+    from facevalue import training
+
+    run_dir = training.run(recipe, settings, out, resume, workers, compiled)
+    click.echo(f"trained; turn it into a weight file with: facevalue export {run_dir}", err=True)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    metavar="CSV",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Labelled pictures: a CSV file with the columns file and label.",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for scores, plots and sheets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def evaluate(model: Path, data: Path, out: Path | None, as_json: bool) -> None:
+    """Measure the weight file MODEL on labelled pictures."""
+    from facevalue.evaluate import evaluate_command
+
+    evaluate_command(model, data, out, as_json)
+
+
+@main.command()
+@click.argument("weight", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    "tables",
+    metavar="CSV",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Labelled pictures; give it several times for several sets. The first one sets the threshold.",
+)
+@click.option("--accuracy", default=0.95, show_default=True, type=click.FloatRange(0.5, 1), help="Of what is answered.")
+def calibrate(weight: Path, tables: tuple[Path, ...], accuracy: float) -> None:
+    """Fit the confidence of an exported WEIGHT on labelled pictures, and write it into the file."""
+    from facevalue.calibration import calibrate_command
+
+    calibrate_command(weight, tables, accuracy)
+
+
+@main.command()
+@click.argument("run_dir", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
+def export(run_dir: Path, out: Path | None) -> None:
+    """Turn the trained RUN into an ONNX weight file, checked against the network it came from."""
+    from facevalue.export import export_command
+
+    export_command(run_dir, out)

@@ -1,0 +1,159 @@
+"""The clock as a two-needle instrument: hour and minute hand, the dial's turn, its pose, and whether there is a dial.
+
+Time is counted in half minutes, 1,440 of them in twelve hours: one bin (3 degrees) of the minute hand each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.codecs import Floats, Head, Target
+from facevalue.codecs.needles import decode_turned_pair, local_direction, log_softmax, soft_circle
+
+BINS = 120
+HALF_MINUTES = 12 * BINS
+POSE_NUMBERS = 7
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+@dataclass(frozen=True)
+class ClockBelief:
+    """What one picture says of the time.
+
+    log_probability: (1440,) over half minutes past twelve.  twelve_degrees: turn of the dial at the best time.
+    pose: (7,), see ``sources.camera``.  dial: probability that there is a dial, 0..1.
+    """
+
+    log_probability: Floats
+    twelve_degrees: float
+    pose: Floats
+    dial: float
+    second_degrees: float
+    second_share: float
+
+    def minutes(self) -> float:
+        """The likeliest time, minutes past twelve, 0 <= m < 720, between the half minutes where the peak lies so."""
+        return local_direction(self.log_probability, reach=3) * 2.0  # 360 degrees are 720 minutes
+
+    def mass_near(self, minutes: float, reach_minutes: float = 1.0) -> float:
+        """Probability that the time is within reach of ``minutes``."""
+        grid = np.arange(HALF_MINUTES) / 2
+        away = np.abs((grid - minutes + 360) % 720 - 360)
+        return float(np.exp(self.log_probability[away <= reach_minutes + 1e-6]).sum())
+
+    def candidates(self, count: int, apart_minutes: float = 2.5) -> list[tuple[float, float]]:
+        """The likeliest times, each with the mass within a minute of it, best first, none near a better one."""
+        log_probability = self.log_probability.copy()
+        grid = np.arange(HALF_MINUTES) / 2
+        found: list[tuple[float, float]] = []
+        for _ in range(count):
+            if not np.isfinite(log_probability.max()):
+                break
+            minutes = local_direction(log_probability, reach=3) * 2.0
+            away = np.abs((grid - minutes + 360) % 720 - 360)
+            found.append((minutes, float(np.exp(log_probability[away <= 1.0]).sum())))
+            log_probability[away <= apart_minutes] = -np.inf
+        return found
+
+
+class ClockNeedles:
+    """Needle codec of clocks: ``circle`` heads for the hands and the twelve, decoded together."""
+
+    name = "clock/needles"
+    heads = (
+        Head("hour", BINS, "circle", 1.0),
+        Head("minute", BINS, "circle", 1.0),
+        Head("twelve", BINS, "circle", 0.6),
+        Head("second", BINS, "circle", 0.15),
+        Head("dial", 2, "classes", 0.2),
+        Head("pose", POSE_NUMBERS, "vector", 4.0),
+    )
+    # Of the soft targets, degrees: real hour hands are set badly more often than minute hands.
+    sigma = {"hour": 3.0, "minute": 2.2, "twelve": 3.0, "second": 3.0}
+
+    def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
+        """labels: hour, minute, twelve, second (N,) degrees and pose (N, 7), NaN without a dial or a second hand.
+
+        Without a dial hour, minute and twelve are uniform, so that nothing is read with confidence there.
+        """
+        ones = np.ones(len(labels["hour"]), dtype=np.float32)
+        targets = {
+            name: Target(soft_circle(labels[name], BINS, self.sigma[name]), ones)
+            for name in ("hour", "minute", "twelve")
+        }
+        has_second = (~np.isnan(labels["second"])).astype(np.float32)
+        targets["second"] = Target(soft_circle(labels["second"], BINS, self.sigma["second"]), has_second)
+        has_dial = ~np.isnan(labels["pose"]).any(axis=1)
+        targets["dial"] = Target(has_dial.astype(np.int64), ones)
+        targets["pose"] = Target(np.nan_to_num(labels["pose"]).astype(np.float32), has_dial.astype(np.float32))
+        return targets
+
+    def decode(self, outputs: Mapping[str, Floats]) -> list[ClockBelief]:
+        """outputs: one (N, size) float32 array of raw head outputs for each head.  Returns N beliefs."""
+        logs = {name: log_softmax(outputs[name]) for name in ("hour", "minute", "twelve", "second", "dial")}
+        return [
+            self.join(
+                logs["hour"][i],
+                logs["minute"][i],
+                logs["twelve"][i],
+                logs["second"][i],
+                logs["dial"][i],
+                outputs["pose"][i],
+            )
+            for i in range(len(outputs["hour"]))
+        ]
+
+    def join(
+        self, hour: Floats, minute: Floats, twelve: Floats, second: Floats, dial: Floats, pose: Floats
+    ) -> ClockBelief:
+        score, turns = decode_turned_pair(hour, minute, twelve, gear=12)
+        log_probability = log_softmax(score)
+        best = int(log_probability.argmax())
+        return ClockBelief(
+            log_probability=log_probability,
+            twelve_degrees=float(turns[best]) * 360 / BINS,
+            pose=np.asarray(pose, dtype=np.float32),
+            dial=float(np.exp(dial[1])),
+            second_degrees=local_direction(second),
+            second_share=float(np.exp(second.max())),
+        )
+
+
+def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
+    """Homography (3, 3) from the dial (radius 1, twelve up) to the picture's [-1, 1]^2.
+
+    pose: (7,) cx, cy, sxx, sxy, syy, qx, qy: H = [[S, c], [q, 1]] R(twelve), as ``sources.camera`` draws it. Wild
+    values are bounded, so that the matrix can be inverted whatever a network says.
+    """
+    cx, cy, sxx, sxy, syy, qx, qy = (float(v) for v in pose)
+    size, axes = np.linalg.eigh(np.array([[sxx, sxy], [sxy, syy]]))
+    stretch = axes @ np.diag(np.clip(size, 0.15, 2.5)) @ axes.T
+    qx, qy = (min(max(q, -0.3), 0.3) for q in (qx, qy))
+    cx, cy = (min(max(c, -1.2), 1.2) for c in (cx, cy))
+    angle = np.radians(twelve_degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    placed = np.array([[*stretch[0], cx], [*stretch[1], cy], [qx, qy, 1.0]])
+    return np.asarray(placed @ turn)
+
+
+def format_time(minutes: float) -> str:
+    """12-hour H:MM of a time in minutes past twelve: 5.2 is 12:05, 65 is 1:05."""
+    whole = int(np.floor(minutes + 0.5)) % 720
+    return f"{whole // 60 or 12}:{whole % 60:02d}"
+
+
+def parse_time(text: str) -> int:
+    """Minutes past twelve, 0..719, of `H:MM` or `HH:MM`, of 12 or 24 hours: 12:05 and 0:05 are 5, 13:05 is 65.
+
+    Raises ValueError for anything else.
+    """
+    found = _TIME.fullmatch(text)
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        raise ValueError(f"{text!r} is no time; expected H:MM or HH:MM from 0:00 to 23:59")
+    return int(found[1]) % 12 * 60 + int(found[2])

@@ -1,0 +1,134 @@
+"""Export: a trained run to one ONNX file that stands alone, checked against the network that it came from."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facevalue import __version__
+from facevalue.calibration import Calibration
+from facevalue.checkpoint import read_checkpoint
+from facevalue.codecs import Codec, make_codec
+from facevalue.errors import MissingExtraError, ModelError
+from facevalue.reader import load_weight
+from facevalue.recipes import Recipe
+from facevalue.training import make_network, make_source
+
+PARITY = 0.05  # largest difference of raw outputs, in logits, that rounding the stored weights to fp16 may make
+HALF_FROM = 256  # tensors of at least this many numbers are stored in fp16
+
+
+class Exported(nn.Module):
+    """The network as its file has it: (N, S, S, 3) uint8 in, one output a head."""
+
+    def __init__(self, network: nn.Module, codec: Codec) -> None:
+        super().__init__()
+        self.network = network
+        self.names = [head.name for head in codec.heads]
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.network(pictures.permute(0, 3, 1, 2))
+        return tuple(outputs[name] for name in self.names)
+
+
+def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]:
+    """The averaged network of a checkpoint, ready to read."""
+    recipe = Recipe.from_json(str(state["recipe"]))
+    codec = make_codec(recipe.codec)
+    network = make_network(recipe, codec)
+    average = torch.optim.swa_utils.AveragedModel(network)
+    average.load_state_dict(state["average"])  # type: ignore[arg-type]
+    return recipe, codec, average.module.eval()
+
+
+def export(run_dir: Path, out: Path, name: str) -> Path:
+    """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
+
+    Raises ModelError when outputs differ from torch's by more than PARITY.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("export needs the laboratory: pip install 'facevalue[train]'") from error
+
+    state = read_checkpoint(run_dir)
+    recipe, codec, network = trained_network(state)
+    module = Exported(network, codec).eval()
+    example = torch.zeros(2, recipe.size_px, recipe.size_px, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's remarks on its own workings
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["pictures"],
+            output_names=module.names,
+            dynamic_shapes={"pictures": {0: torch.export.Dim("n", min=1)}},
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto  # type: ignore[union-attr]
+    store_as_half(model)
+    metadata = {
+        "model": name,
+        "kind": recipe.kind,
+        "codec": recipe.codec,
+        "size_px": str(recipe.size_px),
+        "heads": json.dumps([[head.name, head.size, head.kind] for head in codec.heads]),
+        "recipe": recipe.to_json(),
+        "recipe_hash": recipe.hash(),
+        "steps": str(state["step"]),
+        "calibration": Calibration().to_json(),
+        "facevalue": __version__,
+    }
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    temporary = out.with_name(out.name + ".tmp")
+    temporary.write_bytes(model.SerializeToString())
+    check_parity(temporary, module, recipe)
+    temporary.replace(out)
+    return out
+
+
+def store_as_half(model: object) -> None:
+    """Store large weights as fp16 behind a Cast, which onnxruntime folds away when it loads: half the download."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = model.graph  # type: ignore[attr-defined]
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= HALF_FROM:
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            full_name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(half, full_name + ".half"))
+            casts.append(onnx.helper.make_node("Cast", [full_name + ".half"], [full_name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.value_info[:]
+
+
+def check_parity(path: Path, module: Exported, recipe: Recipe) -> None:
+    """Compare the file with the network on drawn pictures. Raises ModelError when they differ."""
+    pictures = make_source(recipe).batch(seed=987, step=0, count=32).pictures
+    with torch.inference_mode():
+        expected = dict(zip(module.names, (o.numpy() for o in module(torch.from_numpy(pictures))), strict=True))
+    weight = load_weight(path, threads=1)
+    for name, value in weight.run(pictures).items():
+        difference = float(np.abs(value - expected[name]).max())
+        if difference > PARITY:
+            raise ModelError(f"{path}: head {name!r} differs from torch's by {difference:.3g}, more than {PARITY}")
+
+
+def export_command(run_dir: Path, out: Path | None) -> None:
+    """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name."""
+    target = out or run_dir / "weight.onnx"
+    name = out.stem if out else run_dir.name
+    export(run_dir, target, name)
+    print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)

@@ -1,0 +1,263 @@
+"""The only door for pictures: whatever is given becomes an RGB array, or a PictureError says why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+from facevalue.errors import PictureError
+
+RGB = NDArray[np.uint8]  # (H, W, 3)
+Source = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
+
+MAX_PIXELS = 120_000_000  # lets a 108-megapixel phone photo through; 360 MB once decoded
+MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
+EXTENSIONS = (
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".mpo",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+
+_KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM"
+# not EPS, which runs Ghostscript; HEIF where pillow-heif is installed and registered
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF")
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_GREY16 = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def open_picture(source: Source, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None = None) -> RGB:
+    """The picture as upright RGB: (H, W, 3) uint8, first frame, EXIF-turned, transparency laid over white.
+
+    source: a path, the bytes of a picture file, a binary stream, a PIL image, or an array (H, W), (H, W, 1 | 3 | 4)
+    of uint8, uint16 (0..65535) or bool.  max_pixels: refused above, before anything is decoded.
+    at_least_px: the smaller side wanted; lets a JPEG be decoded at 1/2, 1/4 or 1/8 as long as it stays that large.
+    Raises PictureError.
+    """
+    return open_reduced(source, max_pixels=max_pixels, at_least_px=at_least_px)[0]
+
+
+def open_reduced(
+    source: Source, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None = None
+) -> tuple[RGB, tuple[float, float]]:
+    """As open_picture, with the scale (x, y): full-size upright pixels for each pixel returned; 1.0 unless reduced."""
+    try:
+        if isinstance(source, np.ndarray):
+            return _from_array(source, max_pixels), (1.0, 1.0)
+        if isinstance(source, Image.Image):
+            _check_size(source.size, max_pixels)
+            return _to_rgb(source), (1.0, 1.0)
+        if isinstance(source, str | os.PathLike):
+            with open(source, "rb") as stream:
+                return _from_stream(stream, max_pixels, at_least_px)
+        return _from_stream(_as_stream(source), max_pixels, at_least_px)
+    except PictureError as error:
+        raise PictureError(error.problem, _name_of(source)) from error.__cause__
+    except FileNotFoundError as error:
+        raise PictureError("no such file; check the path", _name_of(source)) from error
+    except IsADirectoryError as error:
+        raise PictureError("a folder, where one picture was expected", _name_of(source)) from error
+    except Exception as error:  # Pillow's decoders meet damaged data with errors of a dozen kinds
+        raise PictureError(_explain(error), _name_of(source)) from error
+
+
+def pad_square(rgb: RGB) -> tuple[RGB, tuple[int, int]]:
+    """The picture centred on a black square.
+
+    rgb: (H, W, 3) uint8.  Returns (S, S, 3) with S = max(H, W), and the offset (left, top) in pixels to add to
+    picture coordinates to reach square coordinates.  Raises PictureError for a strip too long to be squared.
+    """
+    height, width = rgb.shape[:2]
+    side = max(height, width)
+    if side * side > MAX_PIXELS:
+        raise PictureError(f"{width}×{height} pixels is too long a strip to hold one instrument; crop it first")
+    left, top = (side - width) // 2, (side - height) // 2
+    square = np.zeros((side, side, 3), np.uint8)
+    square[top : top + height, left : left + width] = rgb
+    return square, (left, top)
+
+
+def whole_picture(rgb: RGB) -> NDArray[np.float64]:
+    """Homography (3, 3) from [-1, 1]^2 to pixels that fits the whole picture, centred, into the square."""
+    height, width = rgb.shape[:2]
+    half = max(height, width) / 2
+    return np.array([[half, 0.0, width / 2], [0.0, half, height / 2], [0.0, 0.0, 1.0]])
+
+
+def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int) -> RGB:
+    """Sample a picture through a homography, antialiased; black outside.
+
+    rgb: (H, W, 3) uint8.  homography: (3, 3), from [-1, 1]^2 (x right, y down, the borders of the result) to pixels of
+    the picture (its top left corner is (0, 0), the first pixel's centre (0.5, 0.5)).  Returns (size_px, size_px, 3).
+    """
+    to_square = np.array([[2 / size_px, 0.0, -1.0], [0.0, 2 / size_px, -1.0], [0.0, 0.0, 1.0]])
+    matrix = homography @ to_square
+    ends = np.array([[0, size_px, size_px, 0], [0, 0, size_px, size_px], [1, 1, 1, 1]])
+    corners = matrix @ ends
+    if np.any(corners[2] <= 1e-6):  # the horizon crosses the square: nothing sensible is seen
+        return np.zeros((size_px, size_px, 3), np.uint8)
+    xy = corners[:2] / corners[2]
+    height, width = rgb.shape[:2]
+    left, top = np.clip(np.floor(xy.min(axis=1)) - 2, 0, (width, height)).astype(int)
+    right, bottom = np.clip(np.ceil(xy.max(axis=1)) + 2, 0, (width, height)).astype(int)
+    if right - left < 2 or bottom - top < 2:
+        return np.zeros((size_px, size_px, 3), np.uint8)
+    part = Image.fromarray(np.ascontiguousarray(rgb[top:bottom, left:right]))
+    x, y = xy[0], xy[1]
+    area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    step = float(np.sqrt(area)) / size_px  # pixels of the picture for each one of the result
+    shrunk = np.eye(3)
+    if step > 1.15:
+        size = max(2, round(part.width / step)), max(2, round(part.height / step))
+        shrunk = np.diag([size[0] / part.width, size[1] / part.height, 1.0])
+        part = part.resize(size, Image.Resampling.BILINEAR)  # Pillow's is antialiased when it shrinks
+    moved = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
+    matrix = shrunk @ moved @ matrix
+    coefficients = (matrix / matrix[2, 2]).ravel()[:8]
+    result = part.transform(
+        (size_px, size_px), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC
+    )
+    return np.asarray(result)
+
+
+def list_pictures(path: str | Path) -> list[Path]:
+    """All picture files in a folder and below it, by extension, sorted, hidden ones left out.
+
+    Raises PictureError where there is no such folder, or no picture in it.
+    """
+    if not os.path.isdir(path):
+        raise PictureError("no such folder; check the path", os.fspath(path))
+    found = [
+        Path(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in names
+        if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+    ]
+    if not found:
+        raise PictureError(f"no pictures in this folder or below it; expected {_KNOWN} files", os.fspath(path))
+    return sorted(found)
+
+
+def _from_stream(stream: IO[bytes], max_pixels: int, at_least_px: int | None) -> tuple[RGB, tuple[float, float]]:
+    seekable = stream if stream.seekable() else BytesIO(stream.read())
+    with _identify(seekable) as image:
+        width, height = image.size
+        _check_size((width, height), max_pixels)
+        if at_least_px is not None:
+            image.draft(None, (at_least_px, at_least_px))
+        scale = width / image.width, height / image.height
+        rgb = _to_rgb(image)
+    upright = rgb.shape[1::-1] == image.size  # a quarter turn swaps the two scales
+    return rgb, scale if upright else scale[::-1]
+
+
+def _identify(stream: IO[bytes]) -> Image.Image:
+    """Image.open without its own limit on pixels, which warns below the limit that is meant here."""
+    start = stream.tell()
+    prefix = stream.read(16)
+    if not prefix:
+        raise PictureError("the file is empty (0 bytes)")
+    for load_plugins in (Image.preinit, Image.init):  # the common formats first: loading all plugins takes a while
+        load_plugins()
+        for name in _FORMATS:
+            factory, accept = Image.OPEN.get(name, (None, None))
+            if factory is None or accept is None or accept(prefix) is not True:
+                continue
+            stream.seek(start)
+            return factory(stream if start == 0 else BytesIO(stream.read()), "")
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC_BRANDS:
+        raise PictureError(f"a HEIC picture; convert it to JPEG first (expected {_KNOWN})")
+    raise PictureError(f"not a picture, whatever its name says: expected {_KNOWN}")
+
+
+def _as_stream(source: object) -> IO[bytes]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return BytesIO(source)
+    read = getattr(source, "read", None)
+    data = read() if callable(read) else None
+    if isinstance(data, bytes):
+        return BytesIO(data)
+    raise PictureError(
+        f"got {type(source).__name__}; expected a path, bytes, a binary stream, a PIL image or a NumPy array"
+    )
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{width}×{height} pixels is more than the {max_pixels / 1e6:.0f} million allowed; shrink or crop it first"
+        )
+    if min(width, height) < MIN_SIDE_PX:
+        raise PictureError(f"{width}×{height} pixels is too small to read; expected at least {MIN_SIDE_PX} each way")
+
+
+def _to_rgb(image: Image.Image) -> RGB:
+    image.load()
+    try:
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data is no reason to refuse an intact picture
+        pass
+    if image.mode in _GREY16:
+        return _from_array(np.asarray(image).clip(0, 65535).astype(np.uint16), image.width * image.height)
+    if image.mode == "F":
+        raise PictureError("floating-point pixels have no known range; save it with 8 or 16 bits a channel")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _from_array(array: NDArray[Any], max_pixels: int) -> RGB:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise PictureError(f"got an array of shape {array.shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    _check_size((array.shape[1], array.shape[0]), max_pixels)
+    if array.dtype == np.uint16:
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 becomes 255
+    elif array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    elif array.dtype != np.uint8:
+        raise PictureError(f"got an array of {array.dtype}; expected uint8 (0..255), uint16 (0..65535) or bool")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.shape[2] == 4:
+        return _to_rgb(Image.fromarray(np.ascontiguousarray(array)))
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it; shrink it first"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, Image.DecompressionBombError):
+        return "it claims more pixels than can be decoded safely; shrink or crop it first"
+    text = " ".join(str(error).split())[:100] or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return f"can't be opened: {error.strerror}"
+    if any(word in text.lower() for word in ("truncated", "broken data stream", "unexpected end", "incomplete")):
+        return "the picture is cut off before its end; copy or download it again"
+    return f"the picture is damaged ({text}); copy or download it again"
+
+
+def _name_of(source: object) -> str:
+    names: Iterable[object] = (source, getattr(source, "name", None), getattr(source, "filename", None))
+    return next((os.fspath(name) for name in names if isinstance(name, str | Path) and str(name)), "")

@@ -1,0 +1,50 @@
+"""One loss for each kind of head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from facevalue.codecs import Head
+
+
+def circle_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Cross entropy against a soft target round the circle, less the target's own entropy: 0 is perfect. (B,)"""
+    entropy = torch.special.entr(target).sum(1)
+    return -(target * F.log_softmax(output, dim=1)).sum(1) - entropy
+
+
+def classes_loss(output: Tensor, target: Tensor) -> Tensor:
+    return F.cross_entropy(output, target, reduction="none")
+
+
+def vector_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Huber, linear beyond 0.05 (of a picture's half side). (B,)"""
+    return F.smooth_l1_loss(output, target, beta=0.05, reduction="none").mean(1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "circle": circle_loss,
+    "classes": classes_loss,
+    "value": vector_loss,
+    "vector": vector_loss,
+}
+
+
+def total_loss(
+    heads: Sequence[Head], outputs: Mapping[str, Tensor], targets: Mapping[str, tuple[Tensor, Tensor]]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Weighted sum over heads, and each head's mean loss.
+
+    targets: by head name, values and weights (B,); pictures of weight 0 don't count.
+    """
+    means = {}
+    for head in heads:
+        values, weight = targets[head.name]
+        each = LOSSES[head.kind](outputs[head.name], values)
+        means[head.name] = (each * weight).sum() / weight.sum().clamp(min=1)
+    total = torch.stack([head.weight * means[head.name] for head in heads]).sum()
+    return total, {name: mean.detach() for name, mean in means.items()}

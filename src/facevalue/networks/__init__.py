@@ -1,0 +1,1 @@
+"""Networks: a trunk, and the heads that a codec asks for."""

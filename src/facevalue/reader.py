@@ -1,0 +1,237 @@
+"""Readers: a picture in, a Reading out. onnxruntime, NumPy and Pillow only; immutable, safe to share between threads.
+
+A clock is read twice by one network: once on the whole picture, which says where the dial stands and how it is
+turned; then straightened by that, upright and filling the frame.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.calibration import Calibration
+from facevalue.codecs import Codec, Floats, make_codec
+from facevalue.codecs.clock import ClockBelief, format_time, pose_matrix
+from facevalue.errors import FaceValueError, ModelError
+from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
+from facevalue.reading import Alternative, Polyline, Reading
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+WEIGHTS = Path(__file__).parent / "weights"
+SHIPPED = {"clock": "clock-1"}
+FILL = 0.9  # the straightened dial's radius, as in training: ``camera.pick_straight_pose``
+ENOUGH_PX = 256  # a JPEG is decoded at a fraction as long as its smaller side stays this large
+RUNNERS_UP = 9
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A network ready to run, and what its file says of it."""
+
+    name: str
+    kind: str
+    codec: Codec
+    size_px: int
+    calibration: Calibration
+    session: onnxruntime.InferenceSession
+    metadata: Mapping[str, str]
+
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
+        """pictures: (N, S, S, 3) uint8.  Returns (N, size) float32 raw outputs by head name."""
+        names = [head.name for head in self.codec.heads]
+        return dict(zip(names, self.session.run(names, {"pictures": pictures}), strict=True))
+
+
+def find_weight(kind: str, model: str | Path | None) -> Path:
+    """The file of a weight: the kind's shipped one, a shipped one by name, or a file of the caller's."""
+    if model is None:
+        if kind not in SHIPPED:
+            raise ModelError(
+                f"no weight for {kind!r} is shipped yet; name a file with --model (shipped: {', '.join(SHIPPED)})"
+            )
+        model = SHIPPED[kind]
+    path = Path(model)
+    shipped = WEIGHTS / f"{path.name}.onnx"
+    if not path.exists() and path.parent == Path() and shipped.exists():
+        return shipped
+    if path.is_dir() and (path / "weight.onnx").exists():  # a run that has been exported
+        return path / "weight.onnx"
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: no such weight; expected an .onnx file of facevalue export, or a shipped name: {shipped_names()}"
+        )
+    return path
+
+
+def shipped_names() -> str:
+    return ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.onnx"))) or "none"
+
+
+def load_weight(path: Path, threads: int) -> Weight:
+    """Open a weight file. Raises ModelError for a file that is not ours or is damaged."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no base class
+        raise ModelError(
+            f"{path}: not a weight file that can be loaded ({str(error).splitlines()[0][:120]})"
+        ) from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        return Weight(
+            name=metadata["model"],
+            kind=metadata["kind"],
+            codec=make_codec(metadata["codec"]),
+            size_px=int(metadata["size_px"]),
+            calibration=Calibration.from_json(metadata["calibration"]),
+            session=session,
+            metadata=metadata,
+        )
+    except (KeyError, ValueError, json.JSONDecodeError) as error:
+        raise ModelError(
+            f"{path}: an ONNX file, but not one of facevalue export (its metadata lacks {error})"
+        ) from error
+
+
+class Reader:
+    """Reads one kind of instrument with one weight.
+
+    kind: ``clock``.  model: a shipped name or an .onnx file; the kind's shipped weight when None.  threads: of the
+    network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
+    Raises ModelError.
+    """
+
+    def __init__(self, kind: str = "clock", model: str | Path | None = None, threads: int = 1) -> None:
+        self.weight = load_weight(find_weight(kind, model), threads)
+        if self.weight.kind != kind:
+            raise ModelError(f"{model}: a weight for {self.weight.kind!r}, where one for {kind!r} was expected")
+        self.kind = kind
+
+    def read(self, source: Source) -> Reading:
+        """Read one picture: a path, bytes, a stream, a PIL image or a (H, W, 3) uint8 array. Raises PictureError."""
+        began = time.perf_counter()
+        rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
+        look = look_twice(self.weight, rgb)
+        return make_reading(self.weight, look, scale, began)
+
+    def read_many(
+        self, sources: Iterable[Source], *, on_error: Literal["raise", "return"] = "raise", workers: int | None = None
+    ) -> Iterator[Reading | FaceValueError]:
+        """Read pictures in order, a few at a time on all cores.
+
+        on_error: ``return`` yields the FaceValueError of a picture that can't be read in its place.
+        """
+
+        def attempt(source: Source) -> Reading | FaceValueError:
+            try:
+                return self.read(source)
+            except FaceValueError as error:
+                if on_error == "raise":
+                    raise
+                return error
+
+        count = workers or os.cpu_count() or 1
+        waiting: collections.deque[Future[Reading | FaceValueError]] = collections.deque()
+        with ThreadPoolExecutor(count) as pool:
+            try:
+                for source in sources:
+                    waiting.append(pool.submit(attempt, source))
+                    if len(waiting) > 2 * count:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the two passes over one picture saw.  frame: homography of the second one's [-1, 1]^2 to picture pixels."""
+
+    first: ClockBelief
+    second: ClockBelief
+    frame: NDArray[np.float64]
+
+    def features(self) -> dict[str, float]:
+        """What the confidence is computed from, see ``calibration``."""
+        minutes = self.second.minutes()
+        return {
+            "mass": self.second.mass_near(minutes),
+            "agreement": self.first.mass_near(minutes, 1.5),
+            "dial": min(self.first.dial, self.second.dial),
+        }
+
+
+def look_twice(weight: Weight, rgb: RGB) -> Look:
+    """Read the whole picture, straighten the dial by what was seen, and read again."""
+    whole = whole_picture(rgb)
+    first = look_through(weight, rgb, whole)
+    frame = whole @ pose_matrix(first.pose, first.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0])
+    return Look(first, look_through(weight, rgb, frame), frame)
+
+
+def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief:
+    outputs = weight.run(warp(rgb, frame, weight.size_px)[None])
+    belief: ClockBelief = weight.codec.decode(outputs)[0]
+    return belief
+
+
+def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    candidates = look.second.candidates(RUNNERS_UP + 1)
+    minutes = candidates[0][0]
+    confidence = weight.calibration.confidence(look.features())
+    # The runners-up share what the first leaves, in proportion to what they were given.
+    rest = sum(mass for _, mass in candidates[1:])
+    spare = (1 - confidence) / rest if rest > 0 else 0.0
+    others = [(other, min(mass * min(spare, 1e3), 1 - confidence)) for other, mass in candidates[1:]]
+    return Reading(
+        kind=weight.kind,
+        value=format_time(minutes),
+        number=minutes,
+        confidence=confidence,
+        uncertain=confidence < weight.calibration.threshold,
+        alternatives=tuple(Alternative(format_time(other), share) for other, share in others),
+        model=weight.name,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        marks=place_marks(look, minutes, scale),
+    )
+
+
+def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[str, Polyline]:
+    """Outline of the dial and directions of the hands, in pixels of the full-size picture."""
+    dial_to_px = look.frame @ pose_matrix(look.second.pose, look.second.twelve_degrees)
+
+    def to_px(points: list[tuple[float, float]]) -> Polyline:
+        x, y, w = dial_to_px @ np.array([(x, y, 1.0) for x, y in points]).T
+        w = np.where(np.abs(w) < 1e-6, 1e-6, w)
+        return tuple((float(a) * scale[0], float(b) * scale[1]) for a, b in zip(x / w, y / w, strict=True))
+
+    def hand(degrees: float, length: float) -> Polyline:
+        angle = np.radians(degrees)
+        return to_px([(0.0, 0.0), (length * float(np.sin(angle)), -length * float(np.cos(angle)))])
+
+    circle = [(float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False)]
+    return {"dial": to_px(circle), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
+
+
+def describe(weight: Weight) -> dict[str, Any]:
+    """What a weight's file says of itself."""
+    return dict(weight.metadata)

@@ -1,0 +1,167 @@
+"""What a reader returns: the value, how sure it is, the runners-up, and where in the picture they were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from facevalue.images import RGB
+
+Polyline = tuple[tuple[float, float], ...]  # (x, y) in picture pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A value that was not chosen, and the calibrated probability that it would have been right."""
+
+    value: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One instrument read from one picture.
+
+    value: as a person would write it ("10:09"); number: the same as a float (minutes past twelve, 0 <= m < 720);
+    confidence: calibrated probability of being right, 0..1; uncertain: below the model's threshold;
+    alternatives: runners-up, likeliest first; marks: polylines in picture pixels, "dial" a closed outline,
+    "hour", "minute" and "second" from the centre to the tip.
+    """
+
+    kind: str
+    value: str
+    number: float
+    confidence: float
+    uncertain: bool
+    alternatives: tuple[Alternative, ...] = ()
+    model: str = ""
+    milliseconds: float = 0.0
+    marks: Mapping[str, Polyline] = field(default_factory=dict)
+
+    def to_dict(self, file: str | None = None, *, top: int | None = None) -> dict[str, Any]:
+        """The JSON object of ``facevalue read --json``; top: how many values it names, this one among them."""
+        result: dict[str, Any] = {} if file is None else {"file": file}
+        result |= {
+            "kind": self.kind,
+            "value": self.value,
+            "number": round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2),
+            "confidence": round(self.confidence, 4),
+            "uncertain": self.uncertain,
+            "alternatives": [
+                {"value": other.value, "confidence": round(other.confidence, 4)} for other in self._runners_up(top)
+            ],
+            "model": self.model,
+            "milliseconds": round(self.milliseconds, 1),
+        }
+        return result
+
+    def line(self, name: str, *, top: int | None = None) -> str:
+        """``name  value  confidence``; an uncertain one shows ``?`` and two runners-up, any shows top - 1 if asked."""
+        text = f"{name}  {self.value}{' ?' if self.uncertain else ''}  {self.confidence:.0%}"
+        shown = self._runners_up(top if top is not None else 3 if self.uncertain else 1)
+        if shown:
+            text += "   (" + ", ".join(f"{other.value} {other.confidence:.0%}" for other in shown) + ")"
+        return text
+
+    def _runners_up(self, top: int | None) -> tuple[Alternative, ...]:
+        return self.alternatives if top is None else self.alternatives[: max(top - 1, 0)]
+
+
+_INK = (16, 22, 30)
+_WHITE = (250, 250, 250)
+_GREY = (168, 178, 190)
+_AMBER = (255, 190, 60)
+# name: colour, and width as a share of the picture's smaller side; drawn in this order
+_STROKES = {
+    "dial": ((90, 220, 140), 0.006),
+    "second": ((255, 90, 110), 0.006),
+    "minute": ((70, 190, 255), 0.011),
+    "hour": (_AMBER, 0.016),
+}
+_LEGIBLE_PX = 360  # a smaller picture is enlarged to this before it is drawn on
+_LONGEST_ENLARGED_PX = 1440  # but not beyond this
+_SMOOTHED_PX = 1600  # up to this size, strokes are drawn three times as large and reduced
+
+
+def draw_overlay(rgb: RGB, reading: Reading) -> RGB:
+    """The picture with the dial's outline and the hands' directions drawn on it, and a caption below it.
+
+    rgb: (H, W, 3) uint8.  Returns (H', W', 3) uint8: a picture below 360 px is enlarged, and the caption adds rows
+    so that it hides nothing.
+    """
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    enlarged = min(_LEGIBLE_PX / min(picture.size), _LONGEST_ENLARGED_PX / max(picture.size))
+    if enlarged > 1:
+        size = round(picture.width * enlarged), round(picture.height * enlarged)
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    else:
+        enlarged = 1.0
+    marks = _draw_marks(picture.size, reading.marks, enlarged)
+    caption = _draw_caption(picture.size, reading)
+    result = Image.new("RGB", (picture.width, picture.height + caption.height))
+    result.paste(picture, (0, 0))
+    result.paste(marks, (0, 0), marks)
+    result.paste(caption, (0, picture.height))
+    return np.asarray(result)
+
+
+def _draw_marks(size: tuple[int, int], marks: Mapping[str, Polyline], enlarged: float) -> Image:
+    """The marks on a transparent layer, each with a dark edge that sets it off from any background."""
+    from PIL import Image, ImageDraw
+
+    finer = 3 if max(size) <= _SMOOTHED_PX else 1
+    layer = Image.new("RGBA", (size[0] * finer, size[1] * finer), (*_INK, 0))
+    draw = ImageDraw.Draw(layer)
+    for name, (colour, share) in _STROKES.items():
+        # pixel centres are at whole numbers in the picture, at halves on the layer
+        points = [((x + 0.5) * enlarged * finer, (y + 0.5) * enlarged * finer) for x, y in marks.get(name, ())]
+        if len(points) < 2:
+            continue
+        if name == "dial":
+            points += points[:2]  # closed, with a round joint where it closes
+        width = max(2.0, share * min(size)) * finer
+        edge = max(1.0, 0.003 * min(size)) * finer
+        for ink, extra in ((_INK, 2 * edge), (colour, 0.0)):
+            draw.line(points, fill=ink, width=round(width + extra), joint="curve")
+            if name != "dial":
+                for (x, y), radius in ((points[0], width * 0.5), (points[-1], width)):
+                    radius += extra / 2
+                    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+    return layer.reduce(finer) if finer > 1 else layer
+
+
+def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:
+    """A dark strip as wide as the picture: value and confidence at the left, an uncertain one's runners-up right."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    big_px = max(26.0, 0.08 * min(size))
+    main = [(f"{reading.value}{' ?' if reading.uncertain else ''}", _AMBER if reading.uncertain else _WHITE)]
+    main.append((f"{reading.confidence:.0%}", _GREY))
+    while True:
+        big, small = ImageFont.load_default(big_px), ImageFont.load_default(0.5 * big_px)
+        gap = 0.5 * big_px
+        needed = sum(gap + big.getlength(text) for text, _ in main) + gap
+        if needed <= size[0] or big_px < 8:
+            break
+        big_px *= 0.9
+    strip = Image.new("RGB", (size[0], round(1.7 * big_px)), _INK)
+    draw = ImageDraw.Draw(strip)
+    x, baseline = gap, round(1.2 * big_px)
+    for text, colour in main:
+        draw.text((x, baseline), text, font=big, fill=colour, anchor="ls")
+        x += big.getlength(text) + gap
+    if reading.uncertain:
+        for count in (2, 1):  # as many as there is room for
+            others = reading.alternatives[:count]
+            text = "or " + ", ".join(f"{other.value} {other.confidence:.0%}" for other in others)
+            if others and x + small.getlength(text) + gap <= size[0]:
+                draw.text((size[0] - gap, baseline), text, font=small, fill=_GREY, anchor="rs")
+                break
+    return strip

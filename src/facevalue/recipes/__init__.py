@@ -1,0 +1,94 @@
+"""Recipes: frozen descriptions of a training, in typed tables, one file a family."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facevalue.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a trained network but the versions of what runs it.
+
+    name, kind: what it is, and the instrument it reads.  source, codec, network: names in their tables.
+    size_px: side of the pictures.  widths, blocks, hidden, squeeze: see ``networks.convnet``.
+    steps of batch_size pictures; learning_rate rises over warmup_steps and falls linearly to zero over the last
+    ``decay`` share of the steps; average: decay of the weights' running mean, which is what is exported.
+    """
+
+    name: str
+    kind: str
+    source: str
+    codec: str
+    network: str = "convnet"
+    size_px: int = 112
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    blocks: tuple[int, ...] = (0, 1, 2, 1)
+    hidden: int = 384
+    squeeze: int = 96
+    steps: int = 7000
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    warmup_steps: int = 200
+    decay: float = 0.6
+    average: float = 0.998
+    seed: int = 1
+
+    def with_settings(self, settings: Mapping[str, str]) -> Recipe:
+        """A copy with fields set from text, typed as the field is. Raises SettingError for unknown names or bad values."""
+        fields = {field.name: field for field in dataclasses.fields(self)}
+        values: dict[str, Any] = {}
+        for name, text in settings.items():
+            if name not in fields or name in ("name", "kind"):
+                close = difflib.get_close_matches(name, fields, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(sorted(fields))}"
+                raise SettingError(f"unknown setting {name!r}{hint}")
+            values[name] = parse_setting(name, text, getattr(self, name))
+        return dataclasses.replace(self, **values)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        fields = json.loads(text)
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+
+    def hash(self) -> str:
+        """Twelve hex digits that name this recipe with all its settings."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+
+def parse_setting(name: str, text: str, current: object) -> object:
+    """Text to the type of the current value: int, float, str or a comma-separated tuple of ints."""
+    try:
+        if isinstance(current, tuple):
+            return tuple(int(part) for part in text.split(",") if part.strip())
+        if isinstance(current, int):
+            return int(text.replace("_", ""))
+        if isinstance(current, float):
+            return float(text)
+        return text
+    except ValueError:
+        expected = "whole numbers with commas" if isinstance(current, tuple) else type(current).__name__
+        raise SettingError(f"setting {name}={text!r}: expected {expected}, such as {current!r}") from None
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
+    from facevalue.recipes.clocks import RECIPES
+
+    table = {recipe.name: recipe for recipe in RECIPES}
+    if name in table:
+        return table[name]
+    close = difflib.get_close_matches(name, table, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise SettingError(f"unknown recipe {name!r}{hint} (there are: {', '.join(sorted(table))})")

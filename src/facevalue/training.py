@@ -1,0 +1,251 @@
+"""Training: one plain loop from a recipe to a checkpoint, exact to resume."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facevalue import __version__, metrics
+from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
+from facevalue.codecs import Codec, make_codec
+from facevalue.errors import SettingError
+from facevalue.losses import total_loss
+from facevalue.networks.convnet import ConvNet
+from facevalue.optimizer import make_optimizers
+from facevalue.recipes import Recipe, find_recipe
+from facevalue.sources.clocks import ClockBatch, ClockSource
+
+CHECKPOINT_SECONDS = 120.0
+SCALARS_EVERY = 20
+PICTURES_EVERY = 500
+HELD_OUT_SEED = 1_000_003
+HELD_OUT_PICTURES = 512
+
+
+def make_source(recipe: Recipe) -> ClockSource:
+    if recipe.source != "clocks/wild":
+        raise SettingError(f"there is no source {recipe.source!r}; there is: clocks/wild")
+    return ClockSource(size_px=recipe.size_px)
+
+
+def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
+    """The recipe's network, its start drawn from the recipe's seed."""
+    if recipe.network != "convnet":
+        raise SettingError(f"there is no network {recipe.network!r}; there is: convnet")
+    torch.manual_seed(recipe.seed)
+    return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
+
+
+def draw(source: ClockSource, seed: int, step: int, count: int) -> ClockBatch:
+    return source.batch(seed, step, count)
+
+
+def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> Iterator[ClockBatch]:
+    """The batches of steps ``start``, ``start`` + 1, ..., drawn ahead in worker processes.
+
+    Each is a pure function of (seed, step), so neither the number of workers nor a resume changes a pixel.
+    """
+    if workers == 0:
+        for step in range(start, recipe.steps):
+            yield source.batch(recipe.seed, step, recipe.batch_size)
+        return
+    context = multiprocessing.get_context("spawn")
+    ahead: collections.deque[Future[ClockBatch]] = collections.deque()
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            for step in range(start, recipe.steps):
+                while len(ahead) < 2 * workers + 1 and step + len(ahead) < recipe.steps:
+                    ahead.append(pool.submit(draw, source, recipe.seed, step + len(ahead), recipe.batch_size))
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def learning_rate_at(step: int, recipe: Recipe) -> float:
+    """Share of the recipe's rate at a step: linear warm-up, plateau, linear decay to zero at the end."""
+    rise = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    fall = min(1.0, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
+    return rise * fall
+
+
+def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(N, S, S, 3) uint8 to (N, 3, S, S), channels last in memory as it already is."""
+    return torch.from_numpy(pictures).to(device, non_blocking=True).permute(0, 3, 1, 2)
+
+
+@torch.inference_mode()
+def score_held_out(network: nn.Module, codec: Codec, held_out: ClockBatch, device: torch.device) -> dict[str, float]:
+    """The metrics of evaluation on drawn clocks that training never sees."""
+    network.eval()
+    outputs: dict[str, list[NDArray[np.float32]]] = collections.defaultdict(list)
+    for part in to_tensor(held_out.pictures, device).split(128):
+        for name, value in network(part).items():
+            outputs[name].append(value.float().cpu().numpy())
+    network.train()
+    beliefs = codec.decode({name: np.concatenate(parts) for name, parts in outputs.items()})
+    shown = ~np.isnan(held_out.seconds)
+    read = np.array([belief.minutes() for belief in beliefs])[shown]
+    scores = metrics.time_scores(read, held_out.seconds[shown] / 60)
+    return {name: float(value) for name, value in scores.items()}
+
+
+def describe_run(recipe: Recipe) -> dict[str, Any]:
+    """What stands beside the weights: recipe, hash, versions, commit, machine."""
+    commit = ""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "recipe": json.loads(recipe.to_json()),
+        "recipe_hash": recipe.hash(),
+        "facevalue": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "commit": commit,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+    }
+
+
+def run(
+    recipe_name: str,
+    settings: dict[str, str],
+    out: Path | None,
+    resume: bool,
+    workers: int | None = None,
+    compiled: bool = False,
+) -> Path:
+    """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
+
+    recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, default ``runs/<name>-<hash>``.
+    Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
+    """
+    recipe = find_recipe(recipe_name).with_settings(settings)
+    run_dir = out or Path("runs") / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
+    if (run_dir / FILE_NAME).exists() and not resume:
+        raise SettingError(
+            f"{run_dir} holds a training already: go on with --resume, or name another folder with --out"
+        )
+    run_dir.mkdir(parents=True, exist_ok=True)
+    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled)
+    return run_dir
+
+
+def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = None, compiled: bool = False) -> None:
+    """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if workers is None:
+        workers = max(1, (os.cpu_count() or 2) - 1)
+    codec, source = make_codec(recipe.codec), make_source(recipe)
+    network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
+    )
+    optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay)
+    start, trained_seconds = 0, 0.0
+    if resume and (run_dir / FILE_NAME).exists():
+        state = read_checkpoint(run_dir)
+        if state["recipe_hash"] != recipe.hash():
+            raise SettingError(
+                f"{run_dir} holds a run of recipe {state['recipe_hash']}, not of {recipe.hash()}: other settings"
+            )
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        torch.set_rng_state(state["rng"])
+        start, trained_seconds = state["step"], state["seconds"]
+    (run_dir / "run.json").write_text(json.dumps(describe_run(recipe), indent=1) + "\n")
+    held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
+    writer = SummaryWriter(str(run_dir), purge_step=start)
+    network.train()
+    forward = torch.compile(network) if compiled else network
+    began = saved_at = told_at = time.monotonic()
+
+    def save(step: int) -> None:
+        write_checkpoint(
+            run_dir,
+            {
+                "step": step,
+                "seconds": trained_seconds + time.monotonic() - began,
+                "recipe": recipe.to_json(),
+                "recipe_hash": recipe.hash(),
+                "network": network.state_dict(),
+                "average": average.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+                "rng": torch.get_rng_state(),
+            },
+        )
+
+    for step, batch in enumerate(batches(source, recipe, start, workers), start):
+        rate = learning_rate_at(step, recipe)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * rate
+        targets = {
+            name: (torch.from_numpy(target.values).to(device), torch.from_numpy(target.weight).to(device))
+            for name, target in codec.encode(batch.labels()).items()
+        }
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            outputs = forward(to_tensor(batch.pictures, device))
+        loss, parts = total_loss(codec.heads, outputs, targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        average.update_parameters(network)
+
+        done = step + 1
+        now = time.monotonic()
+        if done % SCALARS_EVERY == 0 or done == recipe.steps:
+            writer.add_scalar("train/loss", loss.item(), done)
+            writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
+            for name, part in parts.items():
+                writer.add_scalar(f"train/{name}", part.item(), done)
+        if done % PICTURES_EVERY == 0 or done == recipe.steps:
+            scores = score_held_out(average, codec, held_out, device)
+            for name, value in scores.items():
+                writer.add_scalar(f"held_out/{name}", value, done)
+            writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
+            print(f"\nstep {done}: drawn clocks held out: " + describe_scores(scores), file=sys.stderr, flush=True)
+        if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or done == recipe.steps:
+            told_at = now
+            pace = (now - began) / (done - start)
+            heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
+            line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  {recipe.batch_size / pace:.0f} pictures/s  "
+            line += f"{remaining_time((recipe.steps - done) * pace)} left"
+            print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
+        if now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
+            saved_at = now
+            save(done)
+    writer.close()
+
+
+def describe_scores(scores: dict[str, float]) -> str:
+    return f"within 1 min {scores['within_1']:.1%}, mean {scores['mean']:.2f} min, median {scores['median']:.2f} min"
+
+
+def remaining_time(seconds: float) -> str:
+    """1:05:09 or 5:09."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{seconds_left:02d}" if hours else f"{minutes}:{seconds_left:02d}"

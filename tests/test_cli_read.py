@@ -1,0 +1,422 @@
+"""``facevalue read`` keeps its contract: what it prints, in which order, with which exit code, and never a traceback.
+
+The contract is checked with a stand-in for the reader; the cases of bad input at the end run the real command on the
+shipped weight.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import types
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageDraw
+
+import facevalue
+from facevalue.cli import main
+from facevalue.errors import FaceValueError, ModelError, PictureError
+from facevalue.images import open_picture
+from facevalue.reading import Alternative, Reading
+
+WEIGHT = Path(facevalue.__file__).parent / "weights" / "clock-1.onnx"
+
+
+class StandInReader:
+    """Reads 10:09 off every picture, and is unsure of dark ones."""
+
+    def __init__(self, kind: str = "clock", model: str | Path | None = None, threads: int = 1) -> None:
+        if model is not None:
+            raise ModelError(f"{model}: no such weight file")
+
+    def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
+        assert on_error == "return"
+        for source in sources:
+            try:
+                rgb = open_picture(source)
+            except PictureError as error:
+                yield error
+                continue
+            dark = bool(rgb.mean() < 100)
+            others = (("9:51", 0.22), ("10:12", 0.08), ("3:51", 0.01)) if dark else (("1:50", 0.02),)
+            alternatives = tuple(Alternative(*other) for other in others)
+            hand = {"hour": ((8.0, 8.0), (2.0, 2.0))}
+            yield Reading("clock", "10:09", 609.25, 0.41 if dark else 0.973, dark, alternatives, "clock-1", 3.14, hand)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: bright.png, dark.jpg, text.jpg and more/bright.png; the reader is the stand-in."""
+    stand_in = types.ModuleType("facevalue.reader")
+    stand_in.Reader = StandInReader  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (16, 16), "white").save("bright.png")
+    Image.new("RGB", (16, 16), "black").save("dark.jpg")
+    Path("text.jpg").write_text("dear diary")
+    Path("more").mkdir()
+    Image.new("RGB", (16, 16), "white").save("more/bright.png")
+    Path("empty").mkdir()
+    return tmp_path
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["read", *arguments], input=stdin, catch_exceptions=False)
+
+
+NO_PICTURE = "text.jpg: not a picture, whatever its name says: expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM\n"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "code", "stdout", "stderr"),
+    [
+        pytest.param(["bright.png"], 0, "bright.png  10:09  97%\n", "", id="one picture"),
+        pytest.param(["dark.jpg"], 0, "dark.jpg  10:09 ?  41%   (9:51 22%, 10:12 8%)\n", "", id="an uncertain one"),
+        pytest.param(
+            ["dark.jpg", "bright.png"],
+            0,
+            "dark.jpg  10:09 ?  41%   (9:51 22%, 10:12 8%)\nbright.png  10:09  97%\n",
+            "",
+            id="in the order given",
+        ),
+        pytest.param(["bright.png", "--top", "2"], 0, "bright.png  10:09  97%   (1:50 2%)\n", "", id="top"),
+        pytest.param(["text.jpg", "bright.png"], 1, "bright.png  10:09  97%\n", NO_PICTURE, id="others still read"),
+        pytest.param(["none.jpg"], 1, "", "none.jpg: no such file; check the path\n", id="missing"),
+        pytest.param(["more"], 0, "more/bright.png  10:09  97%\n", "", id="folder"),
+        pytest.param(
+            [".", "more"],
+            1,
+            "bright.png  10:09  97%\ndark.jpg  10:09 ?  41%   (9:51 22%, 10:12 8%)\nmore/bright.png  10:09  97%\n"
+            "more/bright.png  10:09  97%\n",
+            NO_PICTURE,
+            id="folders, sorted, with all below them",
+        ),
+        pytest.param(
+            ["empty", "bright.png"],
+            1,
+            "bright.png  10:09  97%\n",
+            "empty: no pictures in this folder or below it; "
+            "expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM files\n",
+            id="a folder without pictures",
+        ),
+    ],
+)
+def test_plain(arguments: list[str], code: int, stdout: str, stderr: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (code, stdout, stderr)
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_lines_keep_the_order_and_hold_the_errors() -> None:
+    result = run("--json", "bright.png", "none.jpg", "empty", "dark.jpg")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    bright, none, empty, dark = map(json.loads, result.stdout.splitlines())
+    assert bright == {
+        "file": "bright.png",
+        "kind": "clock",
+        "value": "10:09",
+        "number": 609.25,
+        "confidence": 0.973,
+        "uncertain": False,
+        "alternatives": [{"value": "1:50", "confidence": 0.02}],
+        "model": "clock-1",
+        "milliseconds": 3.1,
+    }
+    assert none == {"file": "none.jpg", "error": "no such file; check the path"}
+    assert list(empty) == ["file", "error"]
+    assert dark["uncertain"]
+    assert [other["value"] for other in dark["alternatives"]] == ["9:51", "10:12"]
+    assert len(json.loads(run("--json", "--top", "4", "dark.jpg").stdout)["alternatives"]) == 3
+    assert json.loads(run("--json", "--top", "1", "dark.jpg").stdout)["alternatives"] == []
+
+
+def test_standard_input(folder: Path) -> None:
+    data = (folder / "bright.png").read_bytes()
+    assert run("-", stdin=data).stdout == "-  10:09  97%\n"
+    assert json.loads(run("-", "--json", stdin=data).stdout)["file"] == "-"
+    nothing = run("-", stdin=b"")
+    assert (nothing.exit_code, nothing.stderr) == (1, "-: the file is empty (0 bytes)\n")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("truth", "picture", "expected"),
+    [
+        pytest.param(
+            "10:09",
+            "dark.jpg",
+            ["1  10:09   41.0%  *", "2   9:51   22.0%", "3  10:12    8.0%", "error 0 minutes"],
+            id="right",
+        ),
+        pytest.param(
+            "22:09",
+            "dark.jpg",
+            ["1  10:09   41.0%  *", "2   9:51   22.0%", "3  10:12    8.0%", "error 0 minutes"],
+            id="24 hours",
+        ),
+        pytest.param(
+            "9:51",
+            "dark.jpg",
+            ["1  10:09   41.0%", "2   9:51   22.0%  *", "3  10:12    8.0%", "error 18 minutes"],
+            id="second",
+        ),
+        pytest.param(
+            "3:51",
+            "dark.jpg",
+            ["1  10:09   41.0%", "2   9:51   22.0%", "3  10:12    8.0%", "4   3:51    1.0%  *", "error 342 minutes"],
+            id="below the top three, with its probability",
+        ),
+        pytest.param(
+            "5:59",
+            "dark.jpg",
+            [
+                "1  10:09   41.0%",
+                "2   9:51   22.0%",
+                "3  10:12    8.0%",
+                "-   5:59  not among the first 4  *",
+                "error 250 minutes",
+            ],
+            id="nowhere",
+        ),
+        pytest.param(
+            "10:08",
+            "bright.png",
+            ["1  10:09   97.3%  * (10:08 is a minute off)", "2   1:50    2.0%", "error 1 minute"],
+            id="a minute off is right",
+        ),
+    ],
+)
+def test_truth(truth: str, picture: str, expected: list[str]) -> None:
+    result = run(picture, "--truth", truth)
+    assert result.exit_code == 0
+    assert [line.strip() for line in result.stdout.splitlines()[1:]] == expected
+
+
+@pytest.mark.usefixtures("folder")
+def test_truth_in_json() -> None:
+    record = json.loads(run("bright.png", "--json", "--truth", "0:09").stdout)
+    assert (record["truth"], record["error_minutes"]) == ("12:09", 120)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param([], "Missing argument", id="no picture named"),
+        pytest.param(["bright.png", "--truth", "25:00"], "is no time; expected H:MM", id="no such hour"),
+        pytest.param(["bright.png", "--truth", "noon"], "is no time; expected H:MM", id="no time"),
+        pytest.param(
+            ["bright.png", "--kind", "dial", "--truth", "5:59"], "can't be used with --kind dial", id="no clock"
+        ),
+        pytest.param(["bright.png", "--top", "0"], "--top", id="none wanted"),
+        pytest.param(["bright.png", "--kind", "sundial"], "--kind", id="no such kind"),
+        pytest.param(["bright.png", "--model", "none.onnx"], "none.onnx: no such weight file", id="no such model"),
+        pytest.param(["bright.png", "--overlay", "text.jpg"], "--overlay", id="overlay into a file"),
+        pytest.param(["bright.png", "--overlay", "."], "would write over bright.png", id="overlay over the picture"),
+        pytest.param(["more", "--overlay", "empty/../more"], "would write over", id="overlay over the folder"),
+        pytest.param(["bright.png", "--overlay", "text.jpg/x"], "can't be made", id="overlay below a file"),
+        pytest.param(["bright.png", "--frobnicate"], "No such option", id="no such option"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], says: str, folder: Path) -> None:
+    before = (folder / "bright.png").read_bytes()
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert says in result.stderr
+    assert (folder / "bright.png").read_bytes() == before
+
+
+def test_overlay(folder: Path) -> None:
+    Image.new("P", (16, 16)).save("page.gif")
+    arguments = ("bright.png", "more", "more/bright.png", "page.gif", "text.jpg", "-", "--overlay", "out/deep")
+    result = run(*arguments, stdin=(folder / "bright.png").read_bytes())
+    assert result.exit_code == 1  # text.jpg
+    written = sorted(file.name for file in (folder / "out/deep").iterdir())
+    assert written == ["bright-2.png", "bright-3.png", "bright.png", "page.gif.jpg", "stdin.jpg"]
+    with Image.open("out/deep/bright.png") as image:
+        assert image.size[0] == 360
+        assert (255, 190, 60) in {colour for _, colour in image.getcolors(100_000)}  # the hour hand
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_name_that_is_no_text_stays_one_line() -> None:
+    Path("two\nlines\x1b.png").write_bytes(Path("bright.png").read_bytes())
+    try:
+        Path("latin-\udce9.png").write_bytes(Path("bright.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert run("two\nlines\x1b.png").stdout == "two\\nlines\\x1b.png  10:09  97%\n"
+    assert run("latin-\udce9.png").stdout == "latin-\\udce9.png  10:09  97%\n"
+    assert json.loads(run("latin-\udce9.png", "--json").stdout)["file"] == "latin-\udce9.png"
+
+
+def test_results_come_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of a picture is out before the next picture is read."""
+    printed: list[str] = []
+    seen: list[int] = []
+
+    class Watched(StandInReader):
+        def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
+            for result in super().read_many(sources, on_error=on_error):
+                seen.append(len(printed))
+                yield result
+
+    monkeypatch.setattr(sys.modules["facevalue.reader"], "Reader", Watched)
+    monkeypatch.setattr("click.echo", lambda line, **_: printed.append(line))
+    run("bright.png", "dark.jpg", "more")
+    assert seen == [0, 1, 2]
+
+
+# ---- the real command on the shipped weight --------------------------------------------------------------------------
+
+
+def a_clock(width: int = 200, height: int = 200) -> Image.Image:
+    """A plain dial that shows 10:09."""
+    image = Image.new("RGB", (width, height), (90, 110, 130))
+    draw = ImageDraw.Draw(image)
+    x, y, radius = width / 2, height / 2, 0.46 * min(width, height)
+
+    def at(degrees: float, share: float) -> tuple[float, float]:
+        angle = np.radians(degrees)
+        return x + radius * share * float(np.sin(angle)), y - radius * share * float(np.cos(angle))
+
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill="white", outline="black", width=3)
+    for hour in range(12):
+        draw.line((at(30 * hour, 0.82), at(30 * hour, 0.94)), fill="black", width=5 if hour % 3 == 0 else 3)
+        draw.text(at(30 * hour, 0.7), str(hour or 12), fill="black", anchor="mm", font_size=radius / 6)
+    draw.line((at(304.5, -0.08), at(304.5, 0.5)), fill="black", width=7)
+    draw.line((at(54, -0.1), at(54, 0.8)), fill="black", width=4)
+    return image
+
+
+def saved(image: Image.Image, format_: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return stream.getvalue()
+
+
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def bad_inputs() -> dict[str, tuple[bytes, str]]:
+    """name: content, and what must come of it: the time, "any" reading, an "uncertain" one, or words of the error."""
+    clock = a_clock()
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned clockwise for looking at
+    see_through = clock.convert("RGBA")
+    see_through.putalpha(clock.convert("L").point(lambda grey: 255 - grey))  # dark on nothing: needs white behind it
+    bomb = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)) + png_chunk(b"IDAT", b"")
+    grey16 = (np.asarray(clock.convert("L")).astype(np.uint16)) * 257
+    noise = np.random.default_rng(3).integers(0, 256, (200, 200, 3), np.uint8)
+    return {
+        "plain.jpg": (saved(clock, "JPEG"), "10:09"),
+        "empty.jpg": (b"", "is empty"),
+        "text.jpg": (b"dear diary", "not a picture"),
+        "truncated.jpg": (saved(clock, "JPEG")[:3000], "cut off"),
+        "one-pixel.png": (saved(Image.new("RGB", (1, 1)), "PNG"), "too small"),
+        "bomb.png": (b"\x89PNG\r\n\x1a\n" + bomb, "20000×20000 pixels is more than"),
+        "animated.gif": (saved(clock, "GIF", save_all=True, append_images=[Image.new("RGB", (200, 200))]), "10:09"),
+        "sixteen-bit.png": (saved(Image.fromarray(grey16), "PNG"), "10:09"),
+        "palette.png": (saved(clock.quantize(32), "PNG"), "10:09"),
+        "cmyk.jpg": (saved(clock.convert("CMYK"), "JPEG"), "10:09"),
+        "alpha.png": (saved(see_through, "PNG"), "any"),
+        "turned.jpg": (saved(clock.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=turned), "10:09"),
+        "no-clock-grey.png": (saved(Image.new("RGB", (200, 200), (120, 120, 120)), "PNG"), "uncertain"),
+        "no-clock-black.png": (saved(Image.new("RGB", (200, 200)), "PNG"), "uncertain"),
+        "no-clock-noise.png": (saved(Image.fromarray(noise), "PNG"), "uncertain"),
+        "strip.png": (saved(Image.new("RGB", (3000, 9)), "PNG"), "uncertain"),
+        "long-strip.png": (saved(Image.new("RGB", (30_000, 9)), "PNG"), "strip"),
+        "tiny.png": (saved(clock.resize((24, 24)), "PNG"), "any"),
+    }
+
+
+BAD_INPUTS = bad_inputs()
+
+
+@pytest.fixture(scope="module")
+def real_records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """All bad inputs, a missing file and an empty folder read by one run of the real command."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "nothing-here").mkdir()
+    for name, (data, _) in BAD_INPUTS.items():
+        (folder / name).write_bytes(data)
+    names = [*BAD_INPUTS, "missing.jpg", "nothing-here"]
+    command = [sys.executable, "-m", "facevalue", "read", "--json", *names]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["file"] for record in records] == names
+    return {record["file"]: record for record in records}
+
+
+needs_weight = pytest.mark.skipif(not WEIGHT.exists(), reason=f"the shipped weight {WEIGHT.name} isn't there")
+
+
+@needs_weight
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, expected) for name, (_, expected) in BAD_INPUTS.items()),
+        ("missing.jpg", "no such file"),
+        ("nothing-here", "no pictures in this folder"),
+    ],
+)
+def test_bad_input(real_records: dict[str, dict[str, Any]], name: str, expected: str) -> None:
+    record = real_records[name]
+    if expected == "any":
+        assert 0 <= record["confidence"] <= 1
+    elif expected == "uncertain":
+        assert record["uncertain"], record
+    elif ":" in expected:
+        assert record["value"] == expected, record
+    else:
+        assert expected in record["error"]
+        assert "\n" not in record["error"]
+
+
+@needs_weight
+def test_real_command_prints_lines_and_draws(tmp_path: Path) -> None:
+    (tmp_path / "clock.png").write_bytes(saved(a_clock(600, 300), "PNG"))
+    command = [
+        sys.executable,
+        "-m",
+        "facevalue",
+        "read",
+        "clock.png",
+        "none.jpg",
+        "--truth",
+        "10:09",
+        "--overlay",
+        "out",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("clock.png  10:09")
+    assert "error 0 minutes" in done.stdout
+    assert done.stderr == "none.jpg: no such file; check the path\n"
+    with Image.open(tmp_path / "out/clock.png") as image:
+        assert image.width == 720
+
+
+@needs_weight
+def test_python_reads_every_kind_of_source(tmp_path: Path) -> None:
+    clock = a_clock()
+    file = tmp_path / "clock.png"
+    clock.save(file)
+    for source in (str(file), file, file.read_bytes(), io.BytesIO(file.read_bytes()), clock, np.asarray(clock)):
+        reading = facevalue.read(source)
+        assert isinstance(reading, facevalue.Reading)
+        assert reading.value == "10:09"
