@@ -156,7 +156,7 @@ def measure_command(model: str | None, picture: Path, processes: int) -> dict[st
 
 
 def measure_files(model: str | None, pictures: list[Path], passes: int = 3) -> dict[str, Any]:
-    """Pictures a second from files, decoded and read in one process on one thread; median of three passes."""
+    """Pictures a second from files, decoded and read in one process, on all cores; median of three passes."""
     reader = Reader("clock", model, threads=1)
     for result in reader.read_many(pictures[:WARM_UP_RUNS], on_error="return"):
         if isinstance(result, FaceValueError):

@@ -13,17 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError
 from facevalue.metrics import minutes_apart, threshold_for_accuracy
 
-FEATURES = ("mass", "agreement", "dial")
+DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
+FEATURES = ("both", "first", "second", "dial")
 
 
 @dataclass(frozen=True)
 class Calibration:
     """weights: of the logits of ``FEATURES``, then the bias.  threshold: below it a reading is uncertain."""
 
-    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0)
+    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0)
     threshold: float = 0.5
 
     def confidence(self, features: Mapping[str, float]) -> float:
@@ -37,8 +38,14 @@ class Calibration:
 
     @classmethod
     def from_json(cls, text: str) -> Calibration:
+        """Raises KeyError or ValueError for what ``to_json`` did not write."""
         fields = json.loads(text)
-        return cls(tuple(fields["weights"]), float(fields["threshold"]))
+        if not isinstance(fields, dict):
+            raise ValueError("a calibration of weights and threshold")
+        weights = tuple(float(weight) for weight in fields["weights"])
+        if len(weights) != len(FEATURES) + 1:
+            raise ValueError(f"a calibration of {len(FEATURES)} features")
+        return cls(weights, float(fields["threshold"]))
 
 
 def logits(features: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
@@ -79,8 +86,9 @@ def fit(
 
 
 def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float) -> Calibration:
-    """Fit on the pictures of label files, each set counting the same, and write the result into the weight's metadata.
+    """Fit on the pictures of label files and on drawn ones, and write the result into the weight's metadata.
 
+    Each set counts the same; of the drawn pictures a fifth shows no clock, so whatever is read there is wrong.
     The threshold is the lowest at which the answered pictures of the first set are right at least at ``accuracy``.
     Raises LabelError, ModelError, MissingExtraError.
     """
@@ -91,26 +99,35 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
     from facevalue.codecs.clock import format_time, parse_time
     from facevalue.evaluate import read_labels
     from facevalue.images import open_picture
-    from facevalue.reader import ENOUGH_PX, load_weight, look_twice
+    from facevalue.reader import ENOUGH_PX, Look, load_weight, look_twice
+    from facevalue.sources.clocks import ClockSource
 
     weight = load_weight(weight_file, threads=1)
     features: list[dict[str, float]] = []
     right: list[bool] = []
     of_table: list[int] = []
+
+    def add(look: Look, true_minutes: float, number: int) -> None:
+        minutes = parse_time(format_time(look.both.minutes()))
+        features.append(look.features())
+        right.append(bool(minutes_apart(minutes, true_minutes) <= 1))
+        of_table.append(number)
+
     for number, table in enumerate(tables):
         for row in read_labels(table):
             try:
-                look = look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX))
-            except FaceValueError as error:
+                add(look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX)), row.minutes, number)
+            except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
-                continue
-            minutes = parse_time(format_time(look.second.minutes()))
-            features.append(look.features())
-            right.append(bool(minutes_apart(minutes, row.minutes) <= 1))
-            of_table.append(number)
+        if number not in of_table:
+            raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
+    drawn = ClockSource(size_px=2 * weight.size_px, empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
+    for picture, seconds in zip(drawn.pictures, drawn.seconds, strict=True):
+        add(look_twice(weight, picture), float(seconds) / 60, len(tables))  # NaN, without a dial, is never right
+    print(f"drawn pictures: read {of_table.count(len(tables))}", file=sys.stderr)
     is_right, tables_of = np.array(right), np.array(of_table)
-    counts = np.bincount(tables_of, minlength=len(tables))
+    counts = np.bincount(tables_of, minlength=len(tables) + 1)
     fitted = Calibration(fit(features, is_right, (counts[0] / counts)[tables_of]))
     confidence = np.array([fitted.confidence(row) for row in features])
     first = tables_of == 0
@@ -120,7 +137,10 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
     metadata = {entry.key: entry.value for entry in model.metadata_props} | {"calibration": calibration.to_json()}
     onnx.helper.set_model_props(model, metadata)
     temporary = weight_file.with_name(weight_file.name + ".tmp")
-    temporary.write_bytes(model.SerializeToString())
-    temporary.replace(weight_file)
+    try:
+        temporary.write_bytes(model.SerializeToString())
+        temporary.replace(weight_file)
+    except OSError as error:
+        raise FaceValueError(f"can't write {weight_file}: {error.strerror or error}") from error
     print(f"{calibration.to_json()}\nanswers {answered:.1%} of {tables[0]} at {accuracy:.0%} right", file=sys.stderr)
     return calibration

@@ -8,19 +8,29 @@ from typing import Any
 
 import torch
 
-from facevalue.errors import ModelError
+from facevalue.errors import FaceValueError, ModelError
 
 FILE_NAME = "checkpoint.pt"
 
 
 def write_checkpoint(run_dir: Path, state: dict[str, Any]) -> None:
-    """Write under a temporary name, flush to disk, rename: the last good checkpoint stands until the new one does."""
+    """Write under a temporary name, flush to disk, rename: the last good checkpoint stands until the new one does.
+
+    Raises FaceValueError when it can't be written (a full disk).
+    """
     temporary = run_dir / (FILE_NAME + ".tmp")
-    with open(temporary, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, run_dir / FILE_NAME)
+    try:
+        with open(temporary, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, run_dir / FILE_NAME)
+    except (OSError, RuntimeError) as error:  # torch's own writer meets a full disk with RuntimeError
+        temporary.unlink(missing_ok=True)
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise FaceValueError(
+            f"can't write the checkpoint {run_dir / FILE_NAME} ({reason}): make room, then go on with --resume"
+        ) from error
 
 
 def read_checkpoint(run_dir: Path) -> dict[str, Any]:
@@ -31,5 +41,7 @@ def read_checkpoint(run_dir: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ModelError(f"{path}: not a checkpoint of facevalue ({error})") from error
+        raise ModelError(f"{path}: not a checkpoint of facevalue ({type(error).__name__})") from error
+    if not isinstance(state, dict) or not {"step", "recipe", "recipe_hash", "network"} <= state.keys():
+        raise ModelError(f"{path}: a file of torch, but not a checkpoint of facevalue")
     return state

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -15,7 +17,7 @@ from facevalue import __version__
 from facevalue.calibration import Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
-from facevalue.errors import MissingExtraError, ModelError
+from facevalue.errors import FaceValueError, MissingExtraError, ModelError
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
 from facevalue.training import make_network, make_source
@@ -50,7 +52,7 @@ def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]
 def export(run_dir: Path, out: Path, name: str) -> Path:
     """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
 
-    Raises ModelError when outputs differ from torch's by more than PARITY.
+    Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written.
     """
     try:
         import onnx
@@ -61,6 +63,7 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
     recipe, codec, network = trained_network(state)
     module = Exported(network, codec).eval()
     example = torch.zeros(2, recipe.size_px, recipe.size_px, 3, dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's remarks on its own workings
         program = torch.onnx.export(
@@ -73,6 +76,7 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
             verbose=False,
         )
     model = program.model_proto  # type: ignore[union-attr]
+    drop_remarks(model)
     store_as_half(model)
     metadata = {
         "model": name,
@@ -89,10 +93,24 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     temporary = out.with_name(out.name + ".tmp")
-    temporary.write_bytes(model.SerializeToString())
-    check_parity(temporary, module, recipe)
-    temporary.replace(out)
+    try:
+        temporary.write_bytes(model.SerializeToString())
+        check_parity(temporary, module, recipe)
+        temporary.replace(out)
+    except OSError as error:
+        raise FaceValueError(f"can't write {out}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return out
+
+
+def drop_remarks(model: object) -> None:
+    """Drop what the exporter notes of its workings: it names the files of the machine, and is as large as the rest."""
+    graph = model.graph  # type: ignore[attr-defined]
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def store_as_half(model: object) -> None:

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from facevalue.codecs import Head
 
 
 def circle_loss(output: Tensor, target: Tensor) -> Tensor:
     """Cross entropy against a soft target round the circle, less the target's own entropy: 0 is perfect. (B,)"""
-    entropy = torch.special.entr(target).sum(1)
-    return -(target * F.log_softmax(output, dim=1)).sum(1) - entropy
+    entropy: Tensor = torch.special.entr(target).sum(1)
+    cross_entropy: Tensor = -(target * F.log_softmax(output, dim=1)).sum(1)
+    return cross_entropy - entropy
 
 
 def classes_loss(output: Tensor, target: Tensor) -> Tensor:

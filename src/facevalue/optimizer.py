@@ -22,7 +22,8 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     for _ in range(5):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.mT if tall else x).to(matrices.dtype)
+    result: Tensor = (x.mT if tall else x).to(matrices.dtype)
+    return result
 
 
 class Muon(torch.optim.Optimizer):
@@ -57,7 +58,8 @@ class Muon(torch.optim.Optimizer):
 
 def make_optimizers(network: nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
     """Muon on filters and matrices inside, AdamW on the stem, the output layer, norms and biases."""
-    filters, rest = [], []
+    filters: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         inner = parameter.ndim >= 2 and not name.startswith(("trunk.0.", "out."))
         (filters if inner else rest).append(parameter)

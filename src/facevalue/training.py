@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from facevalue import __version__, metrics
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
-from facevalue.errors import SettingError
+from facevalue.errors import FaceValueError, SettingError
 from facevalue.losses import total_loss
 from facevalue.networks.convnet import ConvNet
 from facevalue.optimizer import make_optimizers
@@ -48,6 +48,12 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
     """The recipe's network, its start drawn from the recipe's seed."""
     if recipe.network != "convnet":
         raise SettingError(f"there is no network {recipe.network!r}; there is: convnet")
+    stages, blocks = len(recipe.widths), recipe.blocks
+    if len(blocks) != stages or 0 in blocks[1:] or recipe.size_px < 1 or recipe.size_px % 2**stages:
+        raise SettingError(
+            f"widths={recipe.widths}, blocks={blocks} and size_px={recipe.size_px} make no network: expected as many "
+            f"blocks as widths, none but the first 0, and a size that {2**stages} divides, as each stage halves it"
+        )
     torch.manual_seed(recipe.seed)
     return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
 
@@ -95,7 +101,7 @@ def score_held_out(network: nn.Module, codec: Codec, held_out: ClockBatch, devic
     """The metrics of evaluation on drawn clocks that training never sees."""
     network.eval()
     outputs: dict[str, list[NDArray[np.float32]]] = collections.defaultdict(list)
-    for part in to_tensor(held_out.pictures, device).split(128):
+    for part in to_tensor(held_out.pictures, device).split(128):  # type: ignore[no-untyped-call]
         for name, value in network(part).items():
             outputs[name].append(value.float().cpu().numpy())
     network.train()
@@ -103,7 +109,7 @@ def score_held_out(network: nn.Module, codec: Codec, held_out: ClockBatch, devic
     shown = ~np.isnan(held_out.seconds)
     read = np.array([belief.minutes() for belief in beliefs])[shown]
     scores = metrics.time_scores(read, held_out.seconds[shown] / 60)
-    return {name: float(value) for name, value in scores.items()}
+    return {name: float(value) for name, value in scores.items()}  # type: ignore[arg-type]
 
 
 def describe_run(recipe: Recipe) -> dict[str, Any]:
@@ -134,7 +140,8 @@ def run(
 ) -> Path:
     """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
 
-    recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, default ``runs/<name>-<hash>``.
+    recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
+    ``runs/<name>-<hash>``.
     Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
@@ -143,7 +150,10 @@ def run(
         raise SettingError(
             f"{run_dir} holds a training already: go on with --resume, or name another folder with --out"
         )
-    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FaceValueError(f"can't make the run's folder {run_dir}: {error.strerror}") from error
     train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled)
     return run_dir
 
@@ -158,7 +168,9 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
     codec, source = make_codec(recipe.codec), make_source(recipe)
     network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
+        network,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay)
     start, trained_seconds = 0, 0.0
@@ -231,8 +243,8 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
             told_at = now
             pace = (now - began) / (done - start)
             heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
-            line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  {recipe.batch_size / pace:.0f} pictures/s  "
-            line += f"{remaining_time((recipe.steps - done) * pace)} left"
+            line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  "
+            line += f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
             print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
         if now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
             saved_at = now

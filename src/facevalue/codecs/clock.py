@@ -5,10 +5,11 @@ Time is counted in half minutes, 1,440 of them in twelve hours: one bin (3 degre
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,55 +19,69 @@ from facevalue.codecs.needles import decode_turned_pair, local_direction, log_so
 
 BINS = 120
 HALF_MINUTES = 12 * BINS
+HALF_BIN = 0.25  # minutes: without it a time on a bin's border would gain or lose a bin by rounding
 POSE_NUMBERS = 7
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+def bins_away(minutes: float) -> NDArray[np.float64]:
+    """(1440,) how far each half minute of the dial is from a time, in minutes, the shorter way round."""
+    return np.asarray(np.abs((np.arange(HALF_MINUTES) / 2 - minutes + 360) % 720 - 360))
 
 
 @dataclass(frozen=True)
 class ClockBelief:
     """What one picture says of the time.
 
-    log_probability: (1440,) over half minutes past twelve.  twelve_degrees: turn of the dial at the best time.
-    pose: (7,), see ``sources.camera``.  dial: probability that there is a dial, 0..1.
+    log_probability: (1440,) over half minutes past twelve.  turns: (1440,) the dial's turn, degrees, that goes best
+    with each of them.
+    pose: (7,), see ``sources.camera``.  dial: probability that there is a dial, 0..1.  second_degrees: direction of
+    the second hand, in the picture's frame; second_share: probability of that bin, low where there is no such hand.
     """
 
     log_probability: Floats
-    twelve_degrees: float
+    turns: Floats
     pose: Floats
     dial: float
     second_degrees: float
     second_share: float
+
+    @property
+    def twelve_degrees(self) -> float:
+        """The dial's turn at the likeliest time, clockwise."""
+        return float(self.turns[int(self.log_probability.argmax())])
+
+    def joined_with(self, other: ClockBelief) -> ClockBelief:
+        """This belief, with the time's probabilities multiplied by those of another look at the same clock."""
+        return dataclasses.replace(self, log_probability=log_softmax(self.log_probability + other.log_probability))
 
     def minutes(self) -> float:
         """The likeliest time, minutes past twelve, 0 <= m < 720, between the half minutes where the peak lies so."""
         return local_direction(self.log_probability, reach=3) * 2.0  # 360 degrees are 720 minutes
 
     def mass_near(self, minutes: float, reach_minutes: float = 1.0) -> float:
-        """Probability that the time is within reach of ``minutes``."""
-        grid = np.arange(HALF_MINUTES) / 2
-        away = np.abs((grid - minutes + 360) % 720 - 360)
-        return float(np.exp(self.log_probability[away <= reach_minutes + 1e-6]).sum())
+        """Probability that the time is within reach of ``minutes``, or less than a bin beyond."""
+        return float(np.exp(self.log_probability[bins_away(minutes) <= reach_minutes + HALF_BIN]).sum())
 
     def candidates(self, count: int, apart_minutes: float = 2.5) -> list[tuple[float, float]]:
         """The likeliest times, each with the mass within a minute of it, best first, none near a better one."""
         log_probability = self.log_probability.copy()
-        grid = np.arange(HALF_MINUTES) / 2
         found: list[tuple[float, float]] = []
         for _ in range(count):
             if not np.isfinite(log_probability.max()):
                 break
             minutes = local_direction(log_probability, reach=3) * 2.0
-            away = np.abs((grid - minutes + 360) % 720 - 360)
-            found.append((minutes, float(np.exp(log_probability[away <= 1.0]).sum())))
+            away = bins_away(minutes)
+            found.append((minutes, float(np.exp(log_probability[away <= 1.0 + HALF_BIN]).sum())))
             log_probability[away <= apart_minutes] = -np.inf
-        return found
+        return found[:1] + sorted(found[1:], key=lambda candidate: -candidate[1])
 
 
 class ClockNeedles:
     """Needle codec of clocks: ``circle`` heads for the hands and the twelve, decoded together."""
 
     name = "clock/needles"
-    heads = (
+    heads: tuple[Head, ...] = (
         Head("hour", BINS, "circle", 1.0),
         Head("minute", BINS, "circle", 1.0),
         Head("twelve", BINS, "circle", 0.6),
@@ -75,7 +90,7 @@ class ClockNeedles:
         Head("pose", POSE_NUMBERS, "vector", 4.0),
     )
     # Of the soft targets, degrees: real hour hands are set badly more often than minute hands.
-    sigma = {"hour": 3.0, "minute": 2.2, "twelve": 3.0, "second": 3.0}
+    sigma: ClassVar[Mapping[str, float]] = {"hour": 3.0, "minute": 2.2, "twelve": 3.0, "second": 3.0}
 
     def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
         """labels: hour, minute, twelve, second (N,) degrees and pose (N, 7), NaN without a dial or a second hand.
@@ -113,11 +128,9 @@ class ClockNeedles:
         self, hour: Floats, minute: Floats, twelve: Floats, second: Floats, dial: Floats, pose: Floats
     ) -> ClockBelief:
         score, turns = decode_turned_pair(hour, minute, twelve, gear=12)
-        log_probability = log_softmax(score)
-        best = int(log_probability.argmax())
         return ClockBelief(
-            log_probability=log_probability,
-            twelve_degrees=float(turns[best]) * 360 / BINS,
+            log_probability=log_softmax(score),
+            turns=(turns * (360 / BINS)).astype(np.float32),
             pose=np.asarray(pose, dtype=np.float32),
             dial=float(np.exp(dial[1])),
             second_degrees=local_direction(second),
@@ -131,7 +144,7 @@ def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
     pose: (7,) cx, cy, sxx, sxy, syy, qx, qy: H = [[S, c], [q, 1]] R(twelve), as ``sources.camera`` draws it. Wild
     values are bounded, so that the matrix can be inverted whatever a network says.
     """
-    cx, cy, sxx, sxy, syy, qx, qy = (float(v) for v in pose)
+    cx, cy, sxx, sxy, syy, qx, qy = (float(v) for v in np.nan_to_num(pose, posinf=1e6, neginf=-1e6))
     size, axes = np.linalg.eigh(np.array([[sxx, sxy], [sxy, syy]]))
     stretch = axes @ np.diag(np.clip(size, 0.15, 2.5)) @ axes.T
     qx, qy = (min(max(q, -0.3), 0.3) for q in (qx, qy))

@@ -33,21 +33,14 @@ def log_softmax(logits: Floats) -> Floats:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)
 
 
-def circular_mean(weights: Floats) -> Floats:
-    """Mean direction of distributions over the circle. weights: (..., bins), >= 0.  Returns (...) degrees, 0..360."""
-    bins = weights.shape[-1]
-    angles = np.arange(bins) * (2 * np.pi / bins)
-    degrees = np.degrees(np.arctan2((weights * np.sin(angles)).sum(-1), (weights * np.cos(angles)).sum(-1)))
-    return np.asarray(degrees % 360, dtype=np.float32)
-
-
 def local_direction(log_probability: Floats, reach: int = 3) -> float:
-    """Sub-bin direction of the strongest peak, degrees: circular mean of the bins within reach of it."""
+    """Sub-bin direction of the strongest peak, 0 <= degrees < 360: circular mean of the bins within reach of it."""
     bins = log_probability.shape[0]
     peak = int(log_probability.argmax())
     offsets = np.arange(-reach, reach + 1)
     weight = np.exp(log_probability[(peak + offsets) % bins] - log_probability[peak])
-    return float((peak + (weight * offsets).sum() / weight.sum()) % bins * 360 / bins)
+    place = (peak + (weight * offsets).sum() / weight.sum()) % bins % bins  # twice: -1e-17 % 120 is 120.0
+    return float(place * 360 / bins)
 
 
 def rotations(row: Floats, count: int, by: int, length: int) -> Floats:

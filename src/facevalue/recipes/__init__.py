@@ -43,7 +43,7 @@ class Recipe:
     seed: int = 1
 
     def with_settings(self, settings: Mapping[str, str]) -> Recipe:
-        """A copy with fields set from text, typed as the field is. Raises SettingError for unknown names or bad values."""
+        """A copy with fields set from text, typed as they are. Raises SettingError for unknown names and bad values."""
         fields = {field.name: field for field in dataclasses.fields(self)}
         values: dict[str, Any] = {}
         for name, text in settings.items():
@@ -59,8 +59,9 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        fields = json.loads(text)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        fields: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+        return cls(**values)
 
     def hash(self) -> str:
         """Twelve hex digits that name this recipe with all its settings."""

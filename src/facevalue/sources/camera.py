@@ -21,12 +21,13 @@ from PIL import Image, ImageFilter
 from facevalue.sources.paint import skia
 
 POSE_NUMBERS = 7
+NOISE_POOL = 1 << 20
 LEVELS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 
 
 @dataclass(frozen=True)
 class Pose:
-    """centre and stretch place the dial, keystone is its perspective, rotation_degrees the clockwise turn of its twelve."""
+    """centre and stretch place the dial, keystone is its perspective, rotation_degrees its twelve's clockwise turn."""
 
     centre: tuple[float, float]
     stretch: tuple[float, float, float]  # sxx, sxy, syy
@@ -42,7 +43,7 @@ class Pose:
         placed = np.array([[sxx, sxy, cx], [sxy, syy, cy], [qx, qy, 1.0]])
         angle = math.radians(self.rotation_degrees)
         c, s = math.cos(angle), math.sin(angle)
-        return placed @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        return np.asarray(placed @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]))
 
     def canvas_matrix(self, size_px: int, radius: float) -> skia.Matrix:
         """Matrix for a canvas of size_px pixels that draws a dial of that radius in canvas units."""
@@ -107,7 +108,7 @@ def pick_straight_pose(rnd: Random, turns: bool) -> Pose:
 
 
 @functools.lru_cache(maxsize=2)
-def noise_pool(size: int = 1 << 20) -> NDArray[np.int16]:
+def noise_pool(size: int) -> NDArray[np.int16]:
     """Normal noise of standard deviation 64, drawn once: pictures take slices of it at random offsets."""
     return np.asarray(np.random.default_rng(0).normal(0, 64, size), dtype=np.int16)
 
@@ -147,7 +148,8 @@ def develop(rnd: Random, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     kind = rnd.random()
     if kind < 0.5:
         sigma = rnd.choice((1.5, 2, 3, 6, rnd.uniform(4, 20)))
-        pool, count = noise_pool(), out.size
+        count = out.size
+        pool = noise_pool(NOISE_POOL if count < NOISE_POOL else 2 * count)  # the longer from 592 px on
         start = rnd.randrange(pool.size - count)
         if kind < 0.12:  # grey noise
             noise = np.repeat(pool[start : start + count // 3].reshape(*out.shape[:2], 1), 3, axis=2)

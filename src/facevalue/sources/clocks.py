@@ -1,7 +1,8 @@
 """Clock faces of every kind, drawn with labels exact to the second.
 
 A face (plate, rim, ticks, numerals, ornaments) is drawn once, larger than it will be seen, and put with mipmaps into
-a few pictures, each with its own time, hands drawn on the spot, pose, light and camera. Canvas units on a face: the dial has radius 100 and its twelve points up.
+a few pictures, each with its own time, hands drawn on the spot, pose, light and camera. Canvas units on a face: the
+dial has radius 100 and its twelve points up.
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from PIL import Image, ImageDraw
 
 from facevalue.errors import FaceValueError
 from facevalue.sources import camera, hands, paint
-from facevalue.sources.camera import Pose
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, luminance, mixed, shade, skia, stroke
 
 RADIUS = 100.0
 FACE_REACH = 165.0  # a face's drawing ends this far from its centre, in canvas units
-FACE_PX = 256  # and is this wide
+FACE_PX = 256  # and is this wide for pictures of up to 112 px, in proportion for larger ones
 PICTURES_PER_FACE = 8
 SYNTH_BATCH = 64
 SECONDS_PER_TURN = 12 * 60 * 60
@@ -59,7 +59,10 @@ class ClockBatch:
 
 @dataclass
 class Face:
-    """A drawn clock without its hands.  body_radius: of the whole case in dial radii; turns: it shows where twelve is."""
+    """A drawn clock without its hands.
+
+    body_radius: of the whole case in dial radii.  turns: it shows where twelve is.
+    """
 
     image: skia.Image
     ground: Colour
@@ -93,11 +96,13 @@ class FaceMaker:
         self.edge = RADIUS * rnd.uniform(0.88, 0.985)  # outer end of the minute track
         self.turns = False
 
-    def make(self) -> Face:
+    def make(self, size_px: int) -> Face:
+        """Draw the face for pictures of that size."""
         rnd = self.rnd
-        surface = skia.Surface(FACE_PX, FACE_PX)
+        side_px = max(FACE_PX, FACE_PX * size_px // 112)
+        surface = skia.Surface(side_px, side_px)
         canvas = surface.getCanvas()
-        canvas.scale(FACE_PX / (2 * FACE_REACH), FACE_PX / (2 * FACE_REACH))
+        canvas.scale(side_px / (2 * FACE_REACH), side_px / (2 * FACE_REACH))
         canvas.translate(FACE_REACH, FACE_REACH)
         body = self.draw_case(canvas)
         self.draw_plate(canvas)
@@ -573,7 +578,7 @@ def from_red(rnd: Random) -> Colour:
 
 
 def pick_seconds(rnd: Random) -> float:
-    """A time of the twelve hours: mostly any, sometimes one of the hard ones: near a full hour, hands over each other."""
+    """A time of the twelve hours: mostly any, sometimes a hard one: near a full hour, hands over each other."""
     kind = rnd.random()
     if kind < 0.84:
         return rnd.uniform(0, SECONDS_PER_TURN)
@@ -600,12 +605,13 @@ class ClockSource:
         rnd = Random(f"clocks {seed} {step}")
         size = self.size_px
         pictures = np.empty((count, size, size, 3), dtype=np.uint8)
-        nan = np.full((6, count), np.nan, dtype=np.float32)
-        batch = ClockBatch(pictures, *nan[:5], np.full((count, camera.POSE_NUMBERS), np.nan, dtype=np.float32))
+        seconds, hour, minute, second, twelve = np.full((5, count), np.nan, dtype=np.float32)
+        pose = np.full((count, camera.POSE_NUMBERS), np.nan, dtype=np.float32)
+        batch = ClockBatch(pictures, seconds, hour, minute, second, twelve, pose)
         sheet = np.empty((size, size, 4), dtype=np.uint8)
         for index in range(count):
             if index % PICTURES_PER_FACE == 0:
-                face = FaceMaker(rnd.getrandbits(62)).make()
+                face = FaceMaker(rnd.getrandbits(62)).make(size)
                 hand_set = make_hands(rnd, face)
                 wall = paint.make_wall(rnd, size)
             if rnd.random() < self.empty:
@@ -777,5 +783,8 @@ def write_sheet(out: Path, pictures: list[tuple[NDArray[np.uint8], dict[str, flo
         seconds = int(label["seconds"])
         text = f"{seconds // 3600 or 12}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
         pen.text((left + size_px // 2, top + size_px), text, fill="black", anchor="ma")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(out if out.suffix else out.with_suffix(".png"))
+    file = out if out.suffix else out.with_suffix(".png")
+    if file.suffix.lower() not in Image.registered_extensions():
+        raise FaceValueError(f"can't write {file}: no picture format is called {file.suffix}; try .png or .jpg")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    canvas.save(file)

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-
 from facevalue.sources.paint import Colour, argb, fill, luminance, shade, skia, stroke
 
 FAMILIES = (

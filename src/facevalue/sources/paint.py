@@ -16,14 +16,15 @@ from random import Random
 from facevalue.errors import MissingExtraError
 
 try:
-    import skia
+    import skia as skia  # the others take it from here
 except ImportError as error:
     if isinstance(error, ModuleNotFoundError) and error.name == "skia":
         raise MissingExtraError(
             "drawing needs the laboratory, which is not installed: pip install 'facevalue[train]'"
         ) from error
     raise MissingExtraError(
-        f"drawing needs system libraries that are absent ({error}): on Debian, apt-get install libgl1 libegl1 fontconfig"
+        f"drawing needs system libraries that are absent ({error}): "
+        "on Debian, apt-get install libgl1 libegl1 fontconfig"
     ) from error
 
 Colour = tuple[float, float, float]
@@ -58,8 +59,9 @@ def typefaces() -> tuple[skia.Typeface, ...]:
     spec = importlib.util.find_spec("matplotlib")
     if spec is not None and spec.submodule_search_locations:
         folder = Path(next(iter(spec.submodule_search_locations))) / "mpl-data/fonts/ttf"
-        names = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSans-Oblique")
-        names += ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta", "cmr10", "cmb10", "cmss10")
+        names: tuple[str, ...] = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Bold")
+        names += ("DejaVuSans-Oblique", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta")
+        names += ("cmr10", "cmb10", "cmss10")
         # The book faces of real dials are mostly of this kind, so they count twice.
         paths += [folder / f"{name}.ttf" for name in names] * 2
     return tuple(skia.Typeface.MakeFromFile(str(path)) for path in paths)
@@ -203,7 +205,7 @@ def noise_textures() -> tuple[skia.Image, ...]:
 
 
 def grain(rnd: Random, colour: Colour, scale: float, strength: float | None = None) -> skia.Paint:
-    """Noise over a colour: wood, stone, plaster or stain. scale: size of a grain in canvas units; strength about 0..1."""
+    """Noise over a colour: wood, stone, plaster, stain. scale: size of a grain in canvas units; strength about 0..1."""
     by = rnd.uniform(0.3, 1.2) if strength is None else strength
     tile = rnd.choice(noise_textures())
     turn = skia.Matrix().setRotate(rnd.choice((0.0, 90.0, rnd.uniform(0, 360))))
@@ -216,8 +218,9 @@ def grain(rnd: Random, colour: Colour, scale: float, strength: float | None = No
     return skia.Paint(Shader=noise, ColorFilter=skia.ColorFilters.Matrix(matrix), AntiAlias=True)
 
 
-WORDS = ("QUARTZ", "Seiko", "CITIZEN", "London", "PARIS", "Made in Japan", "Timex", "Old Town", "KIENZLE", "Junghans")
-WORDS += ("AUTOMATIC", "Westminster", "1896", "Acme", "station", "Elgin", "WATERPROOF", "Howard Miller", "21 JEWELS")
+WORDS: tuple[str, ...] = ("QUARTZ", "Seiko", "CITIZEN", "London", "PARIS", "Made in Japan", "Timex", "Old Town")
+WORDS += ("KIENZLE", "Junghans", "AUTOMATIC", "Westminster", "1896", "Acme", "station", "Elgin", "WATERPROOF")
+WORDS += ("Howard Miller", "21 JEWELS")
 
 
 def draw_word(canvas: skia.Canvas, rnd: Random, colour: Colour, x: float, y: float, size: float) -> None:

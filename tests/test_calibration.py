@@ -1,0 +1,229 @@
+"""Confidence: what is fitted is what was there, and it never falls when the evidence grows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facevalue import calibration
+from facevalue.calibration import FEATURES, Calibration, calibrate_command, fit, logits
+from facevalue.cli import main
+from facevalue.errors import LabelError
+from facevalue.evaluate import read_labels
+from facevalue.reader import Reader
+from facevalue.sources.clocks import write_pictures
+
+SHARES = st.floats(0, 1)
+SLOPES = st.tuples(*[st.floats(0, 3)] * len(FEATURES), st.floats(-3, 3))
+
+
+def features_of(rows: np.ndarray) -> list[dict[str, float]]:
+    """(N, len(FEATURES)) log-odds as N rows of features."""
+    return [dict(zip(FEATURES, 1 / (1 + np.exp(-row)), strict=True)) for row in rows]
+
+
+# ---- the fit
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        ((1.0, 0.5, 0.0, 0.25, -1.0), "each feature its own slope"),
+        ((0.8, 0.0, 0.0, 0.0, 0.0), "one that tells all"),
+        ((0.0, 0.0, 0.0, 0.0, 1.5), "none that tells anything"),
+    ],
+)
+def test_a_known_relation_is_recovered(weights: tuple[float, ...], reason: str) -> None:
+    rnd = np.random.default_rng(3)
+    rows = rnd.normal(0, 2, (6000, len(FEATURES)))
+    true = np.array([*weights[: len(FEATURES)], weights[-1]])
+    right = rnd.random(6000) < 1 / (1 + np.exp(-(rows @ true[:-1] + true[-1])))
+    fitted = fit(features_of(rows), right, np.ones(6000))
+    assert fitted == pytest.approx(true, abs=0.15), reason
+    found = Calibration(fitted)
+    confidence = np.array([found.confidence(row) for row in features_of(rows)])
+    assert confidence.mean() == pytest.approx(right.mean(), abs=0.01)
+    surest = confidence > np.quantile(confidence, 0.8)
+    assert confidence[surest].mean() == pytest.approx(right[surest].mean(), abs=0.03)
+
+
+def test_no_slope_is_negative() -> None:
+    """A feature that misleads is left out, and the others are fitted without it."""
+    rnd = np.random.default_rng(4)
+    rows = rnd.normal(0, 2, (2000, len(FEATURES)))
+    right = rnd.random(2000) < 1 / (1 + np.exp(-(rows[:, 0] - rows[:, 1])))
+    fitted = fit(features_of(rows), right, np.ones(2000))
+    assert fitted[1] == 0
+    assert all(slope >= 0 for slope in fitted[:-1])
+    without = rows.copy()
+    without[:, 1] = 0.0
+    assert fitted[0] == pytest.approx(fit(features_of(without), right, np.ones(2000))[0], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("right", "mean", "reason"),
+    [
+        (np.ones(50, bool), 1.0, "always right"),
+        (np.zeros(50, bool), 0.0, "always wrong"),
+        (np.arange(50) < 25, 0.5, "half"),
+        (np.arange(50) == 0, 0.02, "once"),
+    ],
+)
+def test_one_sided_evidence_gives_finite_weights(right: np.ndarray, mean: float, reason: str) -> None:
+    rows = features_of(np.random.default_rng(5).normal(0, 2, (50, len(FEATURES))))
+    fitted = Calibration(fit(rows, right, np.ones(50)))
+    assert np.isfinite(fitted.weights).all(), reason
+    assert np.mean([fitted.confidence(row) for row in rows]) == pytest.approx(mean, abs=0.02)
+
+
+def test_a_weight_counts_as_so_many_rows() -> None:
+    rnd = np.random.default_rng(6)
+    rows = rnd.normal(0, 2, (200, len(FEATURES)))
+    right = rnd.random(200) < 0.6
+    weight = rnd.integers(0, 4, 200)
+    repeated = fit(features_of(rows.repeat(weight, axis=0)), right.repeat(weight), np.ones(int(weight.sum())))
+    assert fit(features_of(rows), right, weight.astype(np.float64)) == pytest.approx(repeated, abs=1e-6)
+
+
+# ---- confidence
+
+
+@given(weights=SLOPES, low=st.lists(SHARES, min_size=len(FEATURES), max_size=len(FEATURES)), data=st.data())
+def test_confidence_rises_with_the_evidence(weights: tuple[float, ...], low: list[float], data: st.DataObject) -> None:
+    high = [data.draw(st.floats(share, 1)) for share in low]
+    of = Calibration(weights).confidence
+    less, more = (of(dict(zip(FEATURES, shares, strict=True))) for shares in (low, high))
+    assert 0 < less <= more + 1e-12 < 1 + 1e-9
+
+
+def test_as_exported_confidence_is_the_probability_itself() -> None:
+    for share in (0.01, 0.5, 0.97):
+        assert Calibration().confidence(dict.fromkeys(FEATURES, 0.5) | {FEATURES[0]: share}) == pytest.approx(share)
+
+
+def test_certainty_stays_finite() -> None:
+    rows = [dict.fromkeys(FEATURES, value) for value in (0.0, 1.0)]
+    assert np.isfinite(logits(rows)).all()
+    wild = Calibration((1e6,) * (len(FEATURES) + 1))
+    assert [wild.confidence(row) for row in rows] == pytest.approx([0, 1], abs=1e-9)
+
+
+# ---- JSON
+
+
+@given(weights=SLOPES, threshold=st.one_of(st.floats(0, 1), st.just(float("inf"))))
+def test_json_round_trip(weights: tuple[float, ...], threshold: float) -> None:
+    one = Calibration(weights, threshold)
+    assert Calibration.from_json(one.to_json()) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{}", "no weights"),
+        ("not json", "no JSON"),
+        ("[]", "a list"),
+        ('{"weights": [1, 2], "threshold": 0.5}', "of other features"),
+        ('{"weights": ["a", "b", "c", "d", "e"], "threshold": 0.5}', "no numbers"),
+    ],
+)
+def test_what_is_no_calibration_is_refused(text: str, reason: str) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        Calibration.from_json(text)
+
+
+# ---- the command
+
+
+@pytest.fixture
+def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "DRAWN_PICTURES", 24)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The label file of 12 drawn clocks."""
+    out = tmp_path_factory.mktemp("drawn")
+    write_pictures(out, 12, seed=8, sheet=False, size_px=48)
+    return out / "labels.csv"
+
+
+def read_as_labelled(weight: Path, table: Path) -> Path:
+    """The same pictures, labelled with what the weight reads off them: an untrained one is right in no other way."""
+    rows = read_labels(table)
+    values = [Reader("clock", weight).read(row.path).value for row in rows]
+    for index in (0, 1):  # but for two
+        values[index] = "12:00" if values[index] != "12:00" else "6:00"
+    flattering = table.with_name("flattering.csv")
+    with flattering.open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [("file", "label"), *((row.file, value) for row, value in zip(rows, values, strict=True))]
+        )
+    return flattering
+
+
+def everything_but_the_calibration(weight: Path) -> bytes:
+    model = onnx.load(str(weight))
+    kept = [entry for entry in model.metadata_props if entry.key != "calibration"]
+    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in kept})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_the_command_changes_the_calibration_and_nothing_else(tiny_weight: Path, drawn: Path, tmp_path: Path) -> None:
+    weight = tmp_path / "mine.onnx"
+    shutil.copy(tiny_weight, weight)
+    table = read_as_labelled(weight, drawn)
+    command = ["calibrate", str(weight), "--data", str(table), "--data", str(drawn), "--accuracy", "0.8"]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    metadata = {entry.key: entry.value for entry in onnx.load(str(weight)).metadata_props}
+    fitted = Calibration.from_json(metadata["calibration"])
+    assert fitted != Calibration()
+    assert Reader("clock", weight).weight.calibration == fitted
+    assert everything_but_the_calibration(weight) == everything_but_the_calibration(tiny_weight)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.onnx"]
+    readings = [Reader("clock", weight).read(row.path) for row in read_labels(table)]
+    answered = [index for index, reading in enumerate(readings) if not reading.uncertain]
+    assert all(reading.uncertain == (reading.confidence < fitted.threshold) for reading in readings)
+    assert not answered or np.mean([index > 1 for index in answered]) >= 0.8  # right as often as was asked for
+    assert json.loads(metadata["calibration"])["threshold"] == fitted.threshold
+
+
+def all_text(folder: Path) -> Path:
+    (folder / "a.jpg").write_text("dear diary")
+    (folder / "labels.csv").write_text("file,label\na.jpg,1:00\n")
+    return folder / "labels.csv"
+
+
+def missing(folder: Path) -> Path:
+    (folder / "labels.csv").write_text("file,label\nb.jpg,1:00\n")
+    return folder / "labels.csv"
+
+
+@pytest.mark.usefixtures("few_drawn")
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(all_text, "none of its pictures can be read", id="no picture among them"),
+        pytest.param(missing, "1 of 1 pictures are missing: b.jpg", id="a missing picture"),
+    ],
+)
+def test_labels_that_fit_nothing_leave_the_weight_alone(
+    make: Callable[[Path], Path], expected: str, tiny_weight: Path, tmp_path: Path
+) -> None:
+    weight = tmp_path / "mine.onnx"
+    shutil.copy(tiny_weight, weight)
+    with pytest.raises(LabelError, match=expected):
+        calibrate_command(weight, [make(tmp_path)], 0.95)
+    assert weight.read_bytes() == tiny_weight.read_bytes()

@@ -1,0 +1,150 @@
+"""Export: one file that reads as the network does, says what it is, and is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from onnx import numpy_helper
+
+import facevalue
+from facevalue import export as export_module
+from facevalue.calibration import Calibration
+from facevalue.checkpoint import FILE_NAME, read_checkpoint
+from facevalue.cli import main
+from facevalue.errors import FaceValueError, ModelError
+from facevalue.export import HALF_FROM, export, trained_network
+from facevalue.recipes import Recipe
+from facevalue.sources.clocks import ClockSource
+
+SIZE_PX = 32
+
+
+def run_export(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["export", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "reason"),
+    [
+        pytest.param(ClockSource(size_px=SIZE_PX).batch(77, 0, 16).pictures, "drawn clocks", id="clocks"),
+        pytest.param(np.zeros((1, SIZE_PX, SIZE_PX, 3), np.uint8), "black, a batch of one", id="black"),
+        pytest.param(np.full((3, SIZE_PX, SIZE_PX, 3), 255, np.uint8), "white", id="white"),
+    ],
+)
+def test_the_file_says_what_torch_says(tiny_run: Path, tiny_weight: Path, pictures: np.ndarray, reason: str) -> None:
+    """Beside ``check_parity``: bare onnxruntime against the checkpoint's averaged weights."""
+    _, codec, network = trained_network(read_checkpoint(tiny_run))
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+    session = onnxruntime.InferenceSession(str(tiny_weight), providers=["CPUExecutionProvider"])
+    assert [(entry.name, entry.type) for entry in session.get_inputs()] == [("pictures", "tensor(uint8)")]
+    names = [head.name for head in codec.heads]
+    for name, value in zip(names, session.run(names, {"pictures": pictures}), strict=True):
+        assert value.shape == tuple(expected[name].shape), reason
+        assert np.abs(value - expected[name].numpy()).max() < 0.01, name
+        assert value.std() > 0.02, name  # it is not that both are constant
+
+
+def test_the_average_is_exported(tiny_run: Path) -> None:
+    state = read_checkpoint(tiny_run)
+    _, _, network = trained_network(state)
+    exported = network.state_dict()["out.weight"]
+    assert torch.equal(exported, state["average"]["module.out.weight"])
+    assert not torch.equal(exported, state["network"]["out.weight"])
+
+
+def test_metadata(tiny_run: Path, tiny_weight: Path) -> None:
+    metadata = {entry.key: entry.value for entry in onnx.load(str(tiny_weight)).metadata_props}
+    state = read_checkpoint(tiny_run)
+    assert Recipe.from_json(metadata["recipe"]) == Recipe.from_json(state["recipe"])
+    assert metadata["recipe_hash"] == state["recipe_hash"]
+    assert {key: metadata[key] for key in ("model", "kind", "codec", "size_px", "steps", "facevalue")} == {
+        "model": "tiny-1",
+        "kind": "clock",
+        "codec": "clock/needles",
+        "size_px": "32",
+        "steps": "12",
+        "facevalue": facevalue.__version__,
+    }
+    assert Calibration.from_json(metadata["calibration"]) == Calibration()
+    assert ["hour", 120, "circle"] in json.loads(metadata["heads"])
+
+
+def test_the_file_names_nothing_of_the_machine(tiny_weight: Path) -> None:
+    data = tiny_weight.read_bytes()
+    for text in (Path(facevalue.__file__).parents[1], Path(torch.__file__).parents[1], "stack_trace"):
+        assert str(text).encode() not in data, text
+
+
+def test_large_weights_are_stored_in_half(
+    tiny_run: Path, tiny_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = [tensor for tensor in onnx.load(str(tiny_weight)).graph.initializer if tensor.name.endswith(".half")]
+    assert len(halves) >= 4
+    assert {tensor.data_type for tensor in halves} == {onnx.TensorProto.FLOAT16}
+    for tensor in onnx.load(str(tiny_weight)).graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            assert numpy_helper.to_array(tensor).size < HALF_FROM, tensor.name
+    monkeypatch.setattr(export_module, "store_as_half", lambda model: None)
+    full = export(tiny_run, tmp_path / "full.onnx", "tiny-1").stat().st_size
+    saved = sum(2 * int(np.prod(tensor.dims)) for tensor in halves)
+    assert full - tiny_weight.stat().st_size == pytest.approx(saved, rel=0.05)
+
+
+# ---- failures
+
+
+def test_a_file_that_reads_otherwise_is_refused_and_not_left(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_as_half = export_module.store_as_half
+
+    def spoil(model: object) -> None:
+        for tensor in model.graph.initializer:  # type: ignore[attr-defined]
+            if tensor.name.endswith("out.weight"):
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 3 + 1, tensor.name))
+        store_as_half(model)
+
+    (tmp_path / "old.onnx").write_bytes(b"the weight of last week")
+    monkeypatch.setattr(export_module, "store_as_half", spoil)
+    for name in ("new.onnx", "old.onnx"):
+        with pytest.raises(ModelError, match="differs from torch's by"):
+            export(tiny_run, tmp_path / name, "spoilt")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
+    assert (tmp_path / "old.onnx").read_bytes() == b"the weight of last week"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "reason"),
+    [
+        (None, "no checkpoint.pt here; expected the folder of a training run", "some folder"),
+        (b"hello", "not a checkpoint of facevalue", "no file of torch"),
+    ],
+)
+def test_a_folder_that_is_no_run(content: bytes | None, expected: str, reason: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / FILE_NAME).write_bytes(content)
+    result = run_export(str(tmp_path))
+    assert result.exit_code == 2, reason
+    assert expected in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_place_that_cannot_be_written(tiny_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(FaceValueError, match=r"can't write .*weight\.onnx: No such file or directory"):
+        export(tiny_run, tmp_path / "nowhere" / "weight.onnx", "tiny-1")
+
+
+def test_the_command(tiny_run: Path, tmp_path: Path) -> None:
+    result = run_export(str(tiny_run), "--out", str(tmp_path / "mine-2.onnx"))
+    assert result.exit_code == 0
+    assert "mine-2.onnx  0.0" in result.stderr
+    metadata = {entry.key: entry.value for entry in onnx.load(str(tmp_path / "mine-2.onnx")).metadata_props}
+    assert metadata["model"] == "mine-2"

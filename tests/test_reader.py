@@ -1,0 +1,413 @@
+"""Readers: one picture, one reading, however it is handed in; a weight that is none is refused in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from PIL import Image
+
+import facevalue
+from facevalue.codecs.clock import format_time
+from facevalue.errors import FaceValueError, ModelError, PictureError
+from facevalue.images import warp, whole_picture
+from facevalue.metrics import minutes_apart
+from facevalue.reader import Reader, find_weight
+from facevalue.reading import Reading
+from facevalue.sources.clocks import ClockSource
+
+WEIGHT = Path(facevalue.__file__).parent / "weights" / "clock-1.onnx"
+
+
+@pytest.fixture(scope="module")
+def reader(tiny_weight: Path) -> Reader:
+    return Reader("clock", tiny_weight)
+
+
+@pytest.fixture(scope="module")
+def clocks() -> NDArray[np.uint8]:
+    """(8, 64, 64, 3): drawn clocks."""
+    return ClockSource(size_px=64, empty=0.0).batch(21, 0, 8).pictures
+
+
+def png(rgb: NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def without_time(reading: Reading | FaceValueError) -> Reading:
+    assert isinstance(reading, Reading)
+    return dataclasses.replace(reading, milliseconds=0.0)
+
+
+# ---- one picture, one reading
+
+
+def as_path(rgb: NDArray[np.uint8], folder: Path) -> Any:
+    (folder / "clock.png").write_bytes(png(rgb))
+    return folder / "clock.png"
+
+
+@pytest.mark.parametrize(
+    "hand_in",
+    [
+        pytest.param(as_path, id="path"),
+        pytest.param(lambda rgb, folder: str(as_path(rgb, folder)), id="path as text"),
+        pytest.param(lambda rgb, folder: png(rgb), id="bytes"),
+        pytest.param(lambda rgb, folder: io.BytesIO(png(rgb)), id="stream"),
+        pytest.param(lambda rgb, folder: Image.fromarray(rgb), id="PIL image"),
+        pytest.param(lambda rgb, folder: np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]), id="opaque RGBA"),
+        pytest.param(lambda rgb, folder: rgb.astype(np.uint16) * 257, id="16 bits"),
+        pytest.param(lambda rgb, folder: rgb[:, ::-1][:, ::-1], id="a view with strides of its own"),
+    ],
+)
+def test_the_same_picture_reads_the_same(
+    hand_in: Callable[[NDArray[np.uint8], Path], Any], reader: Reader, clocks: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    expected = reader.read(clocks[0])
+    reading = reader.read(hand_in(clocks[0], tmp_path))
+    assert without_time(reading) == without_time(expected)
+    assert reading.value == format_time(reading.number)
+    assert reading.model == "tiny-1"
+    assert reading.milliseconds > 0
+
+
+def test_other_pictures_read_otherwise(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    readings = [reader.read(clock) for clock in clocks]
+    assert len({reading.number for reading in readings}) == len(clocks)
+    for reading in readings:
+        assert 0 <= reading.number < 720
+        assert 0 <= reading.confidence <= 1
+        shares = [reading.confidence, *(other.confidence for other in reading.alternatives)]
+        assert sum(shares) <= 1 + 1e-6
+        assert shares[1:] == sorted(shares[1:], reverse=True)
+        assert reading.value not in {other.value for other in reading.alternatives}
+
+
+def test_the_package_reads_with_a_weight_of_the_callers(
+    tiny_weight: Path, reader: Reader, clocks: NDArray[np.uint8]
+) -> None:
+    assert without_time(facevalue.read(clocks[1], model=tiny_weight)) == without_time(reader.read(clocks[1]))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "reason"),
+    [
+        (8, 8, "the smallest"),
+        (9, 200, "a high strip"),
+        (300, 10, "a wide one"),
+        (700, 500, "larger than is needed"),
+    ],
+)
+def test_any_shape_is_read(width: int, height: int, reason: str, reader: Reader) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert 0 <= reader.read(pixels).number < 720, reason
+
+
+# ---- many pictures
+
+
+@pytest.mark.parametrize("workers", [None, 1, 3])
+def test_read_many_keeps_the_order_and_returns_errors(
+    workers: int | None, reader: Reader, clocks: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    sources: list[Any] = [*clocks, tmp_path / "none.png", *clocks[::-1], b"no picture"]
+    results = list(reader.read_many(iter(sources), on_error="return", workers=workers))
+    assert len(results) == len(sources)
+    for source, result in zip(sources, results, strict=True):
+        if isinstance(source, np.ndarray):
+            assert without_time(result) == without_time(reader.read(source))
+        else:
+            assert isinstance(result, PictureError)
+    assert "none.png: no such file" in str(results[len(clocks)])
+
+
+def test_read_many_raises_where_it_is_asked_to(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    results = reader.read_many([clocks[0], b"no picture", clocks[1]])
+    assert isinstance(next(results), Reading)
+    with pytest.raises(PictureError, match="not a picture"):
+        list(results)
+
+
+def test_read_many_of_nothing(reader: Reader) -> None:
+    assert list(reader.read_many([])) == []
+
+
+def test_read_many_asks_only_for_a_few_ahead(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    asked = 0
+
+    def endless() -> Any:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield clocks[0]
+
+    results = reader.read_many(endless(), workers=2)
+    assert isinstance(next(results), Reading)
+    results.close()  # type: ignore[attr-defined]
+    assert asked <= 6
+
+
+def test_four_threads_read_as_one(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    expected = [without_time(reader.read(clock)) for clock in clocks]
+    order = np.random.default_rng(2).permutation(np.repeat(np.arange(len(clocks)), 8))
+    with ThreadPoolExecutor(4) as pool:
+        readings = list(pool.map(lambda index: reader.read(clocks[index]), order))
+    for index, reading in zip(order, readings, strict=True):
+        assert without_time(reading) == expected[index]
+
+
+# ---- marks
+
+
+def test_marks_move_and_grow_with_the_picture(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    """A picture with every pixel doubled has its marks at twice the place, in its own pixels."""
+    small = reader.read(clocks[2])
+    large = reader.read(np.asarray(Image.fromarray(clocks[2]).resize((1024, 1024), Image.Resampling.NEAREST)))
+    assert {"dial", "hour", "minute"} <= small.marks.keys()
+    assert len(small.marks["hour"]) == len(small.marks["minute"]) == 2
+    assert small.marks["hour"][0] == pytest.approx(small.marks["minute"][0])  # both from the pivot
+    side = 64
+    for name in ("dial", "hour"):
+        points, scaled = np.array(small.marks[name]), np.array(large.marks[name])
+        assert np.isfinite(points).all()
+        assert ((points > -side) & (points < 2 * side)).all(), name
+        # An untrained network sees the two a little differently; wrong units would be off by the factor of 16.
+        assert np.abs((scaled + 0.5) / 16 - (points + 0.5)).max() < side / 4, name
+
+
+def test_marks_are_in_pixels_of_a_picture_that_was_decoded_reduced(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    """A large JPEG is decoded at a fraction of its size; its marks are in pixels of the whole."""
+    large = Image.fromarray(clocks[3]).resize((1024, 1024), Image.Resampling.BILINEAR)
+    stream = io.BytesIO()
+    large.save(stream, "JPEG", quality=95)
+    reduced = np.array(reader.read(stream.getvalue()).marks["dial"])
+    whole = np.array(reader.read(np.asarray(large)).marks["dial"])
+    assert np.abs(reduced - whole).max() < 100
+    assert whole.mean() > 200  # so that marks in pixels of the reduced picture would be farther off than that
+
+
+# ---- weights that are none
+
+
+def foreign_onnx(folder: Path, tiny_weight: Path) -> Path:
+    """An ONNX file of somebody else's: it adds."""
+    number = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("a", "b", "c")]
+    graph = helper.make_graph([helper.make_node("Add", ["a", "b"], ["c"])], "adder", number[:2], number[2:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(folder / "adder.onnx"))
+    return folder / "adder.onnx"
+
+
+def truncated(folder: Path, tiny_weight: Path) -> Path:
+    data = tiny_weight.read_bytes()
+    (folder / "half.onnx").write_bytes(data[: len(data) // 2])
+    return folder / "half.onnx"
+
+
+def text(folder: Path, tiny_weight: Path) -> Path:
+    (folder / "text.onnx").write_text("dear diary\nit rained")
+    return folder / "text.onnx"
+
+
+def empty(folder: Path, tiny_weight: Path) -> Path:
+    (folder / "empty.onnx").write_bytes(b"")
+    return folder / "empty.onnx"
+
+
+def with_metadata(**changes: str | None) -> Callable[[Path, Path], Path]:
+    """The tiny weight with entries of its metadata changed, or left out where None."""
+
+    def make(folder: Path, tiny_weight: Path) -> Path:
+        model = onnx.load(str(tiny_weight))
+        metadata = {entry.key: entry.value for entry in model.metadata_props} | changes
+        helper.set_model_props(model, {key: value for key, value in metadata.items() if value is not None})
+        (folder / "changed.onnx").write_bytes(model.SerializeToString())
+        return folder / "changed.onnx"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(lambda folder, tiny_weight: folder / "none.onnx", "no such weight", id="missing"),
+        pytest.param(lambda folder, tiny_weight: folder, "no such weight", id="a folder that is no exported run"),
+        pytest.param(foreign_onnx, "not one of facevalue export", id="somebody else's"),
+        pytest.param(truncated, "not a weight file that can be loaded", id="cut off"),
+        pytest.param(text, "not a weight file that can be loaded", id="text"),
+        pytest.param(empty, "not a weight file that can be loaded", id="empty"),
+        pytest.param(with_metadata(kind="dial"), "a weight for 'dial', where one for 'clock'", id="of another kind"),
+        pytest.param(with_metadata(calibration=None), "not one of facevalue export", id="no calibration"),
+        pytest.param(with_metadata(calibration="{}"), "not one of facevalue export", id="an empty calibration"),
+        pytest.param(
+            with_metadata(calibration="[]"), "not one of facevalue export", id="a calibration of another shape"
+        ),
+        pytest.param(
+            with_metadata(codec="clock/hands"),
+            "clock/hands",
+            id="a codec of a later version",
+        ),
+        pytest.param(with_metadata(size_px="big"), "not one of facevalue export", id="a size that is no number"),
+    ],
+)
+def test_what_is_no_weight_is_refused(
+    make: Callable[[Path, Path], Path], expected: str, tiny_weight: Path, tmp_path: Path
+) -> None:
+    file = make(tmp_path, tiny_weight)
+    with pytest.raises(ModelError) as caught:
+        Reader("clock", file)
+    assert expected in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_unknown_kind_names_what_there_is() -> None:
+    with pytest.raises(ModelError, match=r"no weight for 'digits' is shipped yet.*clock"):
+        Reader("digits")
+
+
+def test_an_unknown_name_lists_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"clock-99: no such weight; .* or a shipped name: "):
+        Reader("clock", "clock-99")
+
+
+def test_an_exported_run_is_a_weight(tiny_weight: Path, tmp_path: Path) -> None:
+    (tmp_path / "weight.onnx").write_bytes(tiny_weight.read_bytes())
+    assert find_weight("clock", tmp_path) == tmp_path / "weight.onnx"
+
+
+def test_heads_of_the_file_are_those_of_the_codec(reader: Reader) -> None:
+    heads = json.loads(reader.weight.metadata["heads"])
+    outputs = reader.weight.run(np.zeros((2, 32, 32, 3), np.uint8))
+    assert {name: value.shape for name, value in outputs.items()} == {name: (2, size) for name, size, _ in heads}
+
+
+# ---- the frame through which a picture is seen
+
+
+@pytest.fixture(scope="module")
+def pattern() -> NDArray[np.uint8]:
+    """(32, 32, 3): smooth, and different in every corner and channel."""
+    y, x = np.mgrid[:32, :32]
+    channels = [x * 6 + 20, y * 6 + 20, (x - y) * 3 + 120]
+    return np.stack(channels, axis=2).astype(np.uint8)
+
+
+def differ(one: NDArray[np.uint8], other: NDArray[np.uint8], edge: int = 2) -> int:
+    """Largest difference away from the edges, where black comes in from outside."""
+    inner = slice(edge, -edge or None)
+    return int(np.abs(one.astype(int) - other)[inner, inner].max())
+
+
+def test_warp_through_the_whole_picture_changes_nothing(pattern: NDArray[np.uint8]) -> None:
+    assert (warp(pattern, whole_picture(pattern), 32) == pattern).all()
+
+
+QUARTER_RIGHT = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "reason"),
+    [
+        (QUARTER_RIGHT, lambda p: np.rot90(p, -1), "the frame turns left: what is seen turns right"),
+        (QUARTER_RIGHT.T, lambda p: np.rot90(p), "and the other way"),
+        (np.diag([-1.0, -1.0, 1.0]), lambda p: p[::-1, ::-1], "upside down"),
+        (np.diag([-1.0, 1.0, 1.0]), lambda p: p[:, ::-1], "mirrored"),
+    ],
+)
+def test_warp_turns_exactly(
+    change: NDArray[np.float64],
+    expected: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    reason: str,
+    pattern: NDArray[np.uint8],
+) -> None:
+    assert differ(warp(pattern, whole_picture(pattern) @ change, 32), expected(pattern), edge=1) <= 1, reason
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (5, 0), (0, -7), (3, 4)])
+def test_warp_shifts_by_pixels_and_is_black_outside(right: int, down: int, pattern: NDArray[np.uint8]) -> None:
+    moved = np.array([[1.0, 0.0, right], [0.0, 1.0, down], [0.0, 0.0, 1.0]])
+    seen = warp(pattern, moved @ whole_picture(pattern), 32)
+    padded = np.pad(pattern, ((16, 16), (16, 16), (0, 0)))
+    assert differ(seen, padded[16 + down : 48 + down, 16 + right : 48 + right], edge=0) <= 1
+
+
+def test_warp_fits_an_oblong_picture_with_black_bands(pattern: NDArray[np.uint8]) -> None:
+    wide = pattern[8:24]
+    seen = warp(wide, whole_picture(wide), 32)
+    assert (seen[:7] == 0).all()
+    assert (seen[25:] == 0).all()
+    assert differ(seen[8:24], wide) <= 1
+
+
+@pytest.mark.parametrize(("times", "size_px"), [(2, 16), (4, 8), (8, 16), (3, 30)])
+def test_warp_smooths_when_it_shrinks(times: int, size_px: int) -> None:
+    """A fine chequer board seen from afar is grey, not the black or the white of a pixel that was hit."""
+    side = size_px * times
+    board = np.where(np.indices((side, side)).sum(axis=0) % 2 == 0, 255, 0).astype(np.uint8)
+    picture = np.repeat(board[..., None], 3, axis=2)
+    seen = warp(picture, whole_picture(picture), size_px)
+    assert np.abs(seen[2:-2, 2:-2].astype(int) - 127).max() < 30
+
+
+def test_warp_keeps_places_when_it_shrinks() -> None:
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[64:96, 160:192] = 255
+    seen = warp(picture, whole_picture(picture), 32)[..., 0].astype(float)
+    y, x = np.mgrid[:32, :32] + 0.5
+    assert (seen * x).sum() / seen.sum() == pytest.approx(22, abs=0.05)
+    assert (seen * y).sum() / seen.sum() == pytest.approx(10, abs=0.05)
+    assert seen.sum() == pytest.approx(255 * 16, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("homography", "reason"),
+    [
+        (np.zeros((3, 3)), "nothing at all"),
+        (np.ones((3, 3)), "of rank one, through the horizon"),
+        (np.array([[10.0, 0, 16], [0, 0, 16], [0, 0, 1]]), "squeezed to a line"),
+        (np.array([[0.0, 0, 16], [0, 0, 16], [0, 0, 1]]), "squeezed to a point"),
+        (np.diag([1e12, 1e12, 1.0]), "from very far"),
+        (np.diag([1e-12, 1e-12, 1.0]), "from very near"),
+        (np.array([[16.0, 0, 16], [0, 16, 16], [2, 0, 1]]), "the horizon inside the frame"),
+        (-np.array([[16.0, 0, 16], [0, 16, 16], [0, 0, 1]]), "behind the camera"),
+        (np.array([[16.0, 0, 5000], [0, 16, 16], [0, 0, 1]]), "beside the picture"),
+    ],
+)
+def test_warp_through_a_degenerate_frame(
+    homography: NDArray[np.float64], reason: str, pattern: NDArray[np.uint8]
+) -> None:
+    seen = warp(pattern, homography, 24)
+    assert seen.shape == (24, 24, 3), reason
+    assert seen.dtype == np.uint8
+
+
+@pytest.mark.parametrize("place", [(5000.0, 16.0), (-5000.0, 16.0), (16.0, 5000.0)], ids=["right", "left", "below"])
+def test_warp_beside_the_picture_is_black(place: tuple[float, float], pattern: NDArray[np.uint8]) -> None:
+    assert (warp(pattern, np.array([[16.0, 0, place[0]], [0, 16, place[1]], [0, 0, 1]]), 24) == 0).all()
+
+
+# ---- from training to reading
+
+
+@pytest.mark.skipif(not WEIGHT.exists(), reason=f"the shipped weight {WEIGHT.name} isn't there")
+def test_the_shipped_weight_reads_drawn_clocks() -> None:
+    """Clocks of a seed that no training has: straight, sharp in the mean, few oddities."""
+    batch = ClockSource(size_px=224, straight=1.0, empty=0.0).batch(4_000_007, 0, 48)
+    reader = Reader()
+    read = np.array([reader.read(picture).number for picture in batch.pictures])
+    right = minutes_apart(read, batch.seconds / 60) <= 1
+    assert right.mean() >= 0.9, f"{right.sum()} of {len(right)} within a minute"

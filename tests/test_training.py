@@ -1,0 +1,356 @@
+"""Training: a kill costs no more than the steps since the last checkpoint, and changes not one bit of the result."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from facevalue import checkpoint, training
+from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
+from facevalue.errors import FaceValueError, ModelError, SettingError
+from facevalue.recipes import Recipe, find_recipe
+from facevalue.sources.clocks import ClockBatch, ClockSource
+
+
+@pytest.fixture(autouse=True)
+def few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "HELD_OUT_PICTURES", 16)
+
+
+def train(out: Path, *, resume: bool = False, workers: int = 0, **settings: str) -> Path:
+    return training.run("clocks/tiny", TINY | settings, out, resume, workers)
+
+
+def assert_same_state(one: Any, other: Any, where: str = "") -> None:
+    """Bit for bit, whatever is nested in what; but for the seconds, which are the clock's."""
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert one.dtype == other.dtype, where
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one.keys() - {"seconds"}:
+            assert_same_state(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for index, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_same_state(a, b, f"{where}/{index}")
+    else:
+        assert one == other, where
+
+
+class Killed(BaseException):
+    """What stops a training in the middle; no error that anything would catch."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Drawing the batch of that step kills the training, which has written a checkpoint after every step before it."""
+    batch = ClockSource.batch
+
+    def batch_or_die(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
+        if at >= step and seed != training.HELD_OUT_SEED:
+            raise Killed
+        return batch(self, seed, at, count)
+
+    monkeypatch.setattr(ClockSource, "batch", batch_or_die)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+
+
+# ---- exact resume
+
+
+@pytest.mark.parametrize("step", [1, 7, 11])
+def test_killed_and_resumed_is_bit_identical(
+    step: int, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        kill_at(patch, step)
+        with pytest.raises(Killed):
+            train(tmp_path)
+    assert read_checkpoint(tmp_path)["step"] == step
+    torch.manual_seed(999)  # the resumed process starts from another state
+    train(tmp_path, resume=True)
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+def test_killed_several_times(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in (0, 3, 3, 10):  # before the first checkpoint, and twice at the same step
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            with pytest.raises(Killed):
+                train(tmp_path, resume=True)
+    train(tmp_path, resume=True)
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+def test_worker_processes_draw_the_same_batches() -> None:
+    recipe = find_recipe("clocks/tiny").with_settings(TINY | {"steps": "6"})
+    source = training.make_source(recipe)
+    here = list(training.batches(source, recipe, 2, workers=0))
+    there = list(training.batches(source, recipe, 2, workers=1))
+    assert len(here) == len(there) == 4
+    for one, other in zip(here, there, strict=True):
+        assert (one.pictures == other.pictures).all()
+        np.testing.assert_array_equal(one.seconds, other.seconds)
+    expected = source.batch(recipe.seed, 2, recipe.batch_size)
+    assert (here[0].pictures == expected.pictures).all()  # the first is that of the step it starts at
+
+
+def test_training_with_a_worker_is_bit_identical(tiny_run: Path, tmp_path: Path) -> None:
+    train(tmp_path, workers=1)
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny_run: Path, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, read_checkpoint(tiny_run))
+    before = (tmp_path / FILE_NAME).read_bytes()
+    train(tmp_path, resume=True)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def test_another_seed_is_another_network(tiny_run: Path, tmp_path: Path) -> None:
+    train(tmp_path, seed="2", steps="1")
+    one, other = (read_checkpoint(run)["network"]["out.weight"] for run in (tiny_run, tmp_path))
+    assert not torch.equal(one, other)
+
+
+# ---- checkpoints
+
+
+def full_disk(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def half_written(state: object, file: Any) -> NoReturn:
+    file.write(b"PK half a checkpoint")
+    raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598\n(no backtrace)")
+
+
+def killed(*_: object, **__: object) -> NoReturn:
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "stand_in", "expected", "reason"),
+    [
+        (torch, "save", full_disk, FaceValueError, "no room from the first byte on"),
+        (torch, "save", half_written, FaceValueError, "no room half way: torch says so with RuntimeError"),
+        (os, "fsync", full_disk, FaceValueError, "no room, found out when flushed"),
+        (os, "replace", full_disk, FaceValueError, "no room for the name"),
+        (torch, "save", killed, Killed, "killed while it writes"),
+        (os, "replace", killed, Killed, "killed before it renames"),
+    ],
+)
+def test_the_last_good_checkpoint_stands(
+    module: Any,
+    name: str,
+    stand_in: Callable[..., NoReturn],
+    expected: type[BaseException],
+    reason: str,
+    tiny_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = read_checkpoint(tiny_run)
+    write_checkpoint(tmp_path, good)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, stand_in)
+        with pytest.raises(expected) as caught:
+            write_checkpoint(tmp_path, good | {"step": 13})
+    if expected is FaceValueError:
+        assert "--resume" in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+        assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]  # it takes no room from what comes next
+    assert_same_state(read_checkpoint(tmp_path), good)
+    write_checkpoint(tmp_path, good | {"step": 13})  # nothing that was left behind is in the way
+    assert read_checkpoint(tmp_path)["step"] == 13
+
+
+def test_killed_while_it_writes_then_resumed(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace, count = os.replace, 0
+
+    def replace_or_die(*paths: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise Killed
+        replace(*paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+        patch.setattr(checkpoint.os, "replace", replace_or_die)
+        with pytest.raises(Killed):
+            train(tmp_path)
+    assert (tmp_path / (FILE_NAME + ".tmp")).exists()
+    assert read_checkpoint(tmp_path)["step"] == 4
+    train(tmp_path, resume=True)
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "reason"),
+    [
+        (None, "no checkpoint.pt here", "not the folder of a run"),
+        (b"", "not a checkpoint", "empty"),
+        (b"PK\x03\x04 and so on", "not a checkpoint", "cut off"),
+        ({"weights": torch.zeros(3)}, "not a checkpoint", "of another program"),
+        ([1, 2], "not a checkpoint", "no state at all"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(content: object, expected: str, reason: str, tmp_path: Path) -> None:
+    if isinstance(content, bytes):
+        (tmp_path / FILE_NAME).write_bytes(content)
+    elif content is not None:
+        torch.save(content, tmp_path / FILE_NAME)
+    with pytest.raises(ModelError, match=expected) as caught:
+        read_checkpoint(tmp_path)
+    assert str(tmp_path) in str(caught.value), reason
+
+
+# ---- what a run refuses
+
+
+def test_a_run_is_not_written_over(tiny_run: Path) -> None:
+    before = (tiny_run / FILE_NAME).read_bytes()
+    with pytest.raises(SettingError, match="holds a training already: go on with --resume"):
+        train(tiny_run)
+    assert (tiny_run / FILE_NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", "2"), ("steps", "13"), ("learning_rate", "1e-3")])
+def test_resuming_another_recipes_run_is_refused(tiny_run: Path, name: str, value: str) -> None:
+    before = {path.name: path.read_bytes() for path in tiny_run.iterdir()}
+    with pytest.raises(SettingError, match=r"holds a run of recipe [0-9a-f]{12}, not of [0-9a-f]{12}"):
+        train(tiny_run, resume=True, **{name: value})
+    assert {path.name: path.read_bytes() for path in tiny_run.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FaceValueError, match="can't make the run's folder"):
+        train(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected", "reason"),
+    [
+        ({"stpes": "3"}, "unknown setting 'stpes'; did you mean 'steps'?", "letters swapped"),
+        ({"learning-rate": "1"}, "did you mean 'learning_rate'?", "a hyphen"),
+        ({"xyzzy": "1"}, "there are: average, batch_size, ", "nothing like it: all names"),
+        ({"name": "mine"}, "unknown setting 'name'", "what a recipe is called is no setting"),
+        ({"steps": "many"}, "setting steps='many': expected int, such as 200", "no number"),
+        ({"steps": "1.5"}, "expected int", "no whole number"),
+        ({"decay": "fast"}, "expected float, such as 0.6", "no number"),
+        ({"widths": "16,x"}, "expected whole numbers with commas", "no list of numbers"),
+    ],
+)
+def test_wrong_settings(settings: dict[str, str], expected: str, reason: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        find_recipe("clocks/tiny").with_settings(settings)
+    assert expected in str(caught.value), reason
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("clocks/wide", "did you mean 'clocks/wild'?"), ("dragons", r"(there are: clocks/tiny, clocks/wild")],
+)
+def test_an_unknown_recipe(name: str, expected: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        find_recipe(name)
+    assert expected in str(caught.value)
+
+
+def test_settings_take_the_type_of_the_field() -> None:
+    recipe = find_recipe("clocks/tiny").with_settings(
+        {"steps": "7_000", "widths": "8,16", "learning_rate": "1", "source": "clocks/tame"}
+    )
+    assert (recipe.steps, recipe.widths, recipe.learning_rate, recipe.source) == (7000, (8, 16), 1.0, "clocks/tame")
+    assert isinstance(recipe.learning_rate, float)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert recipe.hash() != find_recipe("clocks/tiny").hash()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected", "reason"),
+    [
+        ({"source": "clocks/tame"}, "no source 'clocks/tame'", "an unknown source"),
+        ({"codec": "clock/hands"}, "no codec 'clock/hands'", "an unknown codec"),
+        ({"network": "mlp"}, "no network 'mlp'", "an unknown network"),
+        ({"size_px": "30"}, "a size that 4 divides", "maps that can't be halved twice"),
+        ({"widths": "8,16,32"}, "as many blocks as widths", "three widths, two counts of blocks"),
+        ({"blocks": "1,0"}, "none but the first 0", "a stage that halves nothing"),
+    ],
+)
+def test_a_recipe_that_makes_no_network(settings: dict[str, str], expected: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        train(tmp_path, **settings)
+    assert expected in str(caught.value), reason
+
+
+# ---- what a run leaves, and whether it learns
+
+
+def test_what_stands_beside_the_weights(tiny_run: Path) -> None:
+    about = json.loads((tiny_run / "run.json").read_text())
+    recipe = find_recipe("clocks/tiny").with_settings(TINY)
+    assert Recipe.from_json(json.dumps(about["recipe"])) == recipe
+    assert about["recipe_hash"] == recipe.hash()
+    assert about["torch"] == torch.__version__
+    assert about["numpy"] == np.__version__
+    assert {"facevalue", "python", "commit", "device"} <= about.keys()
+    assert read_checkpoint(tiny_run)["recipe_hash"] == recipe.hash()
+
+
+def test_scalars_and_pictures_for_tensorboard(tiny_run: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tiny_run))
+    events.Reload()
+    tags = events.Tags()
+    assert {"train/loss", "train/hour", "train/pose", "held_out/within_1"} <= set(tags["scalars"])
+    assert tags["images"] == ["held_out/pictures"]
+    assert [event.step for event in events.Scalars("train/loss")] == [12]
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    recipe = Recipe("test", "clock", "", "", steps=100, warmup_steps=10, decay=0.5)
+    rates = [training.learning_rate_at(step, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:51] == [1.0] * 42
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.02)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    """On the same seed it always does so in the same way; this is no race."""
+    losses: list[float] = []
+    total_loss = training.total_loss
+
+    def record(*arguments: Any) -> Any:
+        total, parts = total_loss(*arguments)
+        losses.append(total.item())
+        return total, parts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "total_loss", record)
+        train(tmp_path, steps="60", batch_size="32", average="0.9")
+    assert len(losses) == 60
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.4, "0:00"), (309.9, "5:09"), (3599.0, "59:59"), (3909.0, "1:05:09")]
+)
+def test_remaining_time(seconds: float, expected: str) -> None:
+    assert training.remaining_time(seconds) == expected
