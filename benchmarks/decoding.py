@@ -19,7 +19,7 @@ from facevalue.codecs.clock import BINS, ClockBelief, ClockNeedles, format_time,
 from facevalue.codecs.needles import local_direction, log_softmax
 from facevalue.evaluate import read_labels
 from facevalue.images import RGB, open_picture, warp, whole_picture
-from facevalue.metrics import minutes_apart
+from facevalue.metrics import is_right
 from facevalue.reader import ENOUGH_PX, Weight, find_weight, load_weight, look_twice
 
 
@@ -61,7 +61,7 @@ def main(tables: tuple[Path, ...], name: str) -> None:
         rows = read_labels(table)
         for row in rows:
             for way, minutes in ways(weight, open_picture(row.path, at_least_px=ENOUGH_PX)).items():
-                right[way].append(bool(minutes_apart(parse_time(format_time(minutes)), row.minutes) <= 1))
+                right[way].append(bool(is_right(parse_time(format_time(minutes)), row.minutes)))
         if number == 0:
             click.echo("| within 1 minute | n | " + " | ".join(right) + " |\n" + "| --- " * (len(right) + 2) + "|")
         shares = " | ".join(f"{np.mean(values):.1%}" for values in right.values())

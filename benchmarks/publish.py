@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from facevalue.evaluate import evaluate
-from facevalue.reader import Reader, describe
+from facevalue.reader import Reader
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -50,6 +51,19 @@ def accuracy_table(scores: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
+def calibration_note(about: Mapping[str, str]) -> str:
+    """What the columns of answered readings can't promise, with the figures that can. about: a weight's metadata."""
+    if "calibration_held_out" not in about:
+        raise click.ClickException("this weight has no calibration_held_out: run facevalue calibrate on it first")
+    held_out = json.loads(about["calibration_held_out"])
+    return (
+        "Confidence was calibrated on these sets, and its threshold chosen on the first, so “answered” and “of them "
+        f"right” are in-sample. Cross-validated ({held_out['folds']} folds, {next(iter(SETS))}, "
+        f"n = {held_out['count']}): {percent(held_out['answered'])} answered, "
+        f"{percent(held_out['right'])} of them right."
+    )
+
+
 def speed_table(read: dict[str, Any], draw: dict[str, Any]) -> list[str]:
     many = read["files"]
     return [
@@ -58,7 +72,7 @@ def speed_table(read: dict[str, Any], draw: dict[str, Any]) -> list[str]:
         f"| network, one pass over one crop, one thread (a reading takes two) | {read['crop']['session_ms']:.1f} ms |",
         f"| one crop in memory, read whole, one thread | {read['crop']['reader_ms']:.1f} ms |",
         f"| `facevalue read photo.jpg`, whole process | {read['command']['seconds']:.2f} s |",
-        f"| pictures a second, one process, from {many['pictures']} JPEG files of 448 px "
+        f"| pictures a second, one process, from {many['pictures']} drawn JPEG files of 448 px "
         f"| {many['pictures_a_second']:.0f} |",
         f"| training clocks drawn a second, one core, {draw['size_px']} px | {draw['pictures_a_second']} |",
     ]
@@ -85,13 +99,16 @@ def replace_between(path: Path, lines: list[str]) -> None:
 def main(data: Path, weight: str) -> None:
     """Measure, and write README.md and the card."""
     reader = Reader("clock", weight)
+    about = reader.weight.metadata
+    note = calibration_note(about)  # first, as it may be refused
     scores = {name: evaluate(reader, data / name / "labels.csv", None, model=weight) for name in SETS}
     speed, draw = run_json("read_speed.py", "--model", weight), run_json("draw_speed.py")
-    about = describe(reader.weight)
     when = f"{speed['hardware']}, onnxruntime {speed['onnxruntime']}, {speed['date']}"
     command = "`python benchmarks/publish.py --data DATA`"
     lines = [
         *accuracy_table(scores),
+        "",
+        note,
         "",
         *speed_table(speed, draw),
         "",

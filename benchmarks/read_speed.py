@@ -18,9 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,9 @@ import click
 import numpy as np
 
 from facevalue import Reader, __version__
-from facevalue.errors import FaceValueError, ModelError
+from facevalue.errors import FaceValueError
 from facevalue.images import list_pictures, open_picture
+from facevalue.reader import find_weight
 
 PICTURE_PX = 448
 WARM_UP_RUNS = 20
@@ -80,45 +79,21 @@ def draw_pictures(folder: Path, count: int) -> list[Path]:
 
 
 def measure_model(model: str | None, picture: Path, runs: int) -> dict[str, Any]:
-    """One crop of the network's input size, in memory: through the Reader, and through the bare ONNX session."""
-    import onnxruntime
-
+    """One crop of the network's input size, in memory: through the Reader, and through its bare ONNX session."""
     reader = Reader("clock", model, threads=1)
-    name = reader.read(picture).model
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    with ExitStack() as stack:
-        path = stack.enter_context(as_file(find_weight(model, name)))
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        megabytes = path.stat().st_size / 1e6
-    entry = session.get_inputs()[0]
-    shape = [1, *entry.shape[1:]]
-    if entry.type != "tensor(uint8)" or not all(isinstance(side, int) for side in shape):
-        raise ModelError(f"{path}: input is {entry.type} {entry.shape}; expected uint8 of a fixed size, batch aside")
-    random = np.random.default_rng(1)
-    pixels = random.integers(0, 256, shape, dtype=np.uint8)
-    crop_px = max(shape[1:])
-    crop = resize(open_picture(picture), crop_px)
+    weight, size_px = reader.weight, reader.weight.size_px
+    pixels = np.random.default_rng(1).integers(0, 256, (1, size_px, size_px, 3), dtype=np.uint8)
+    crop = resize(open_picture(picture), size_px)
     return {
-        "model": name,
-        "megabytes": round(megabytes, 2),
+        "model": weight.name,
+        "megabytes": round(find_weight("clock", model).stat().st_size / 1e6, 2),
         "crop": {
-            "input": f"{entry.name} {'×'.join(map(str, shape))} uint8",
+            "input": f"{size_px}×{size_px}×3 uint8",
             "runs": runs,
-            "session_ms": median_milliseconds(lambda: session.run(None, {entry.name: pixels}), runs),
+            "session_ms": median_milliseconds(lambda: weight.session.run(None, {"pictures": pixels}), runs),
             "reader_ms": median_milliseconds(lambda: reader.read(crop), runs),
         },
     }
-
-
-def find_weight(model: str | None, name: str) -> Any:
-    """The weight file behind ``model``; ``name`` is what the reader calls the one it took by itself."""
-    if model is not None and Path(model).is_file():
-        return Path(model)
-    shipped = files("facevalue") / "weights" / f"{model or name}.onnx"
-    if not shipped.is_file():
-        raise ModelError(f"{shipped}: no such weight; give an .onnx file with --model")
-    return shipped
 
 
 def resize(rgb: np.ndarray[Any, np.dtype[np.uint8]], side_px: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

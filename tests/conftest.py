@@ -20,7 +20,6 @@ TINY = {
     "steps": "12",
     "batch_size": "8",
     "warmup_steps": "2",
-    "average": "0.5",
 }
 
 

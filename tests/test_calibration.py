@@ -32,6 +32,22 @@ def features_of(rows: np.ndarray) -> list[dict[str, float]]:
     return [dict(zip(FEATURES, 1 / (1 + np.exp(-row)), strict=True)) for row in rows]
 
 
+def test_each_fold_is_judged_by_a_fit_that_never_saw_it() -> None:
+    seen: list[list[bool]] = []
+    features = features_of(np.tile([[3.0], [-3.0]], (10, len(FEATURES))))  # alternately sure and unsure
+    right = np.tile([True, False], 10)
+    fold = np.arange(20) // 4
+    measured = np.arange(20) < 16  # the last fold is of another set
+
+    def fit_on(kept: np.ndarray) -> Calibration:
+        seen.append(kept.tolist())
+        return Calibration()
+
+    scores = calibration.cross_validate(fit_on, features, right, fold, measured)
+    assert scores == {"answered": 0.5, "right": 1.0, "count": 16, "folds": 5}
+    assert seen == [(fold != number).tolist() for number in range(5)]
+
+
 # ---- the fit
 
 
@@ -174,7 +190,7 @@ def read_as_labelled(weight: Path, table: Path) -> Path:
 
 def everything_but_the_calibration(weight: Path) -> bytes:
     model = onnx.load(str(weight))
-    kept = [entry for entry in model.metadata_props if entry.key != "calibration"]
+    kept = [entry for entry in model.metadata_props if not entry.key.startswith("calibration")]
     onnx.helper.set_model_props(model, {entry.key: entry.value for entry in kept})
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -198,6 +214,9 @@ def test_the_command_changes_the_calibration_and_nothing_else(tiny_weight: Path,
     assert all(reading.uncertain == (reading.confidence < fitted.threshold) for reading in readings)
     assert not answered or np.mean([index > 1 for index in answered]) >= 0.8  # right as often as was asked for
     assert json.loads(metadata["calibration"])["threshold"] == fitted.threshold
+    held_out = json.loads(metadata["calibration_held_out"])
+    assert held_out.keys() == {"answered", "right", "count", "folds"}
+    assert held_out["count"] == len(readings)
 
 
 def all_text(folder: Path) -> Path:

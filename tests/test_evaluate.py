@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -365,7 +366,9 @@ def fake_reader_module(monkeypatch: pytest.MonkeyPatch) -> None:
         @staticmethod
         def Reader(kind: str, model: str) -> FakeReader:
             assert kind == "clock"
-            return FakeReader(ANSWERS)
+            reader = FakeReader(ANSWERS)
+            reader.weight = SimpleNamespace(name="clock-1")  # type: ignore[attr-defined]
+            return reader
 
     monkeypatch.setitem(sys.modules, "facevalue.reader", Module)
 
@@ -380,7 +383,7 @@ def test_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    scores: dict[str, Any] = evaluation.evaluate_command("weights/clock-1.onnx", labelled(LABELS), None, as_json)
+    scores: dict[str, Any] = evaluation.evaluate_command("runs/x/weight.onnx", labelled(LABELS), None, as_json)
     printed = capsys.readouterr()
     assert scores["model"] == "clock-1"
     assert (tmp_path / "evaluation-clock-1-set" / "scores.json").is_file()

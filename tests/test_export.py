@@ -39,7 +39,7 @@ def run_export(*arguments: str) -> Result:
     ],
 )
 def test_the_file_says_what_torch_says(tiny_run: Path, tiny_weight: Path, pictures: np.ndarray, reason: str) -> None:
-    """Beside ``check_parity``: bare onnxruntime against the checkpoint's averaged weights."""
+    """Beside ``check_parity``: bare onnxruntime against the checkpoint's network."""
     _, codec, network = trained_network(read_checkpoint(tiny_run))
     with torch.inference_mode():
         expected = network(torch.from_numpy(pictures).permute(0, 3, 1, 2))
@@ -50,14 +50,6 @@ def test_the_file_says_what_torch_says(tiny_run: Path, tiny_weight: Path, pictur
         assert value.shape == tuple(expected[name].shape), reason
         assert np.abs(value - expected[name].numpy()).max() < 0.01, name
         assert value.std() > 0.02, name  # it is not that both are constant
-
-
-def test_the_average_is_exported(tiny_run: Path) -> None:
-    state = read_checkpoint(tiny_run)
-    _, _, network = trained_network(state)
-    exported = network.state_dict()["out.weight"]
-    assert torch.equal(exported, state["average"]["module.out.weight"])
-    assert not torch.equal(exported, state["network"]["out.weight"])
 
 
 def test_metadata(tiny_run: Path, tiny_weight: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from facevalue.errors import PictureError
-from facevalue.images import MAX_PIXELS, list_pictures, open_picture, open_reduced, pad_square
+from facevalue.images import MAX_PIXELS, list_pictures, open_picture, open_reduced
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 
@@ -275,30 +275,22 @@ def test_many_threads_may_open_at_once() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "offset"),
-    [(20, 40, (0, 10)), (40, 20, (10, 0)), (30, 30, (0, 0)), (10, 13, (0, 1))],
-)
-def test_pad_square_centres(height: int, width: int, offset: tuple[int, int]) -> None:
-    rgb = np.random.default_rng(0).integers(1, 256, (height, width, 3), np.uint8)
-    square, (left, top) = pad_square(rgb)
-    assert (left, top) == offset
-    assert square.shape == (max(height, width),) * 2 + (3,)
-    np.testing.assert_array_equal(square[top : top + height, left : left + width], rgb)
-    assert square.sum(dtype=np.int64) == rgb.sum(dtype=np.int64)  # the rest is black
-
-
-def test_pad_square_refuses_a_strip_that_would_fill_the_memory() -> None:
-    with pytest.raises(PictureError, match="too long a strip"):
-        pad_square(np.zeros((8, 20_000, 3), np.uint8))
-
-
 def test_list_pictures(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "sub/c.webp", "notes.txt", "._a.png", ".hidden.jpg", "sub/labels.csv"):
+    pictures = ["a.png", "b.JPG", "phone.HEIC", "sub/c.webp", "sub/d.heif"]
+    passed_over = [
+        "notes.txt",
+        "._a.png",
+        ".hidden.jpg",
+        "sub/labels.csv",
+        ".thumbnails/a.png",
+        "sub/.cache/deep/c.jpg",
+    ]
+    for name in (*passed_over, *reversed(pictures)):
         file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    assert [str(file.relative_to(tmp_path)) for file in list_pictures(tmp_path)] == ["a.png", "b.JPG", "sub/c.webp"]
+    assert [str(file.relative_to(tmp_path)) for file in list_pictures(tmp_path)] == pictures
+    assert [file.name for file in list_pictures(tmp_path / ".thumbnails")] == ["a.png"]  # asked for by name
 
 
 @pytest.mark.parametrize(("name", "says"), [("", "no pictures in this folder"), ("missing", "no such folder")])

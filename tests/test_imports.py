@@ -11,8 +11,6 @@ from PIL import Image
 
 import facevalue
 
-WEIGHT = Path(facevalue.__file__).parent / "weights" / "clock-1.onnx"
-
 LABORATORY = ("torch", "skia", "onnx", "onnxscript", "tensorboard", "matplotlib")
 BLOCK = f"""
 import sys
@@ -67,7 +65,6 @@ def test_a_laboratory_command_says_what_to_install(arguments: list[str], tmp_pat
     assert "pip install 'facevalue[train]'" in done.stderr
 
 
-@pytest.mark.skipif(not WEIGHT.exists(), reason=f"the shipped weight {WEIGHT.name} isn't there")
 def test_reads_without_the_laboratory(tmp_path: Path) -> None:
     file = tmp_path / "grey.png"
     Image.new("RGB", (64, 64), "grey").save(file)

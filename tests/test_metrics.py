@@ -12,6 +12,7 @@ import pytest
 from facevalue.metrics import (
     expected_calibration_error,
     hour_is_right,
+    is_right,
     minutes_apart,
     reliability_table,
     risk_coverage,
@@ -54,6 +55,24 @@ def test_minutes_apart_is_symmetric_and_never_above_the_half() -> None:
     assert apart.shape == first.shape
     assert apart.min() >= 0
     assert apart.max() <= 360
+
+
+@pytest.mark.parametrize(
+    ("read", "true", "right", "reason"),
+    [
+        (at("10:09"), at("10:09"), True, "the same time"),
+        (at("11:59"), at("12:00"), True, "a minute across twelve"),
+        (at("10:11"), at("10:09"), False, "two minutes"),
+        (at("6:59"), at("5:59"), False, "an hour mistake"),
+        (0.1 + 0.2 + 1.0, 0.3, True, "a minute and the last bit of a float"),
+        (1.01, 0.0, False, "more than that bit"),
+        (5, NAN, False, "read where there is nothing to read"),
+        (NAN, 5, False, "nothing read"),
+    ],
+)
+def test_is_right(read: float, true: float, right: bool, reason: str) -> None:
+    assert is_right([read], [true]).tolist() == [right], reason
+    assert bool(is_right(read, true)) is right, "one pair of plain numbers"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,16 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import facevalue
-from facevalue.codecs.clock import format_time
+from facevalue.calibration import Calibration
+from facevalue.codecs import Floats
+from facevalue.codecs.clock import HALF_MINUTES, ClockBelief, ClockNeedles, format_time
 from facevalue.errors import FaceValueError, ModelError, PictureError
 from facevalue.images import warp, whole_picture
-from facevalue.metrics import minutes_apart
-from facevalue.reader import Reader, find_weight
+from facevalue.metrics import is_right
+from facevalue.reader import FILL, Look, Reader, find_weight, look_twice, make_reading
 from facevalue.reading import Reading
+from facevalue.sources.camera import Pose
 from facevalue.sources.clocks import ClockSource
-
-WEIGHT = Path(facevalue.__file__).parent / "weights" / "clock-1.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,18 @@ def test_other_pictures_read_otherwise(reader: Reader, clocks: NDArray[np.uint8]
         assert reading.value not in {other.value for other in reading.alternatives}
 
 
+def test_no_runner_up_is_likelier_than_the_reading(tiny_weight: Path) -> None:
+    """Of a belief that is all but flat, nine candidates must not share all that the first leaves."""
+    flat = np.zeros(HALF_MINUTES, np.float32)
+    flat[100] = 0.1
+    belief = ClockBelief(flat - np.log(np.exp(flat).sum()), 0 * flat, np.zeros(7, np.float32), 0.5, 0.0, 0.0)
+    weight = Reader("clock", tiny_weight).weight
+    reading = make_reading(weight, Look(belief, belief, belief, np.eye(3)), (1.0, 1.0), began=0.0)
+    assert len(reading.alternatives) == 9
+    assert reading.alternatives[0].confidence <= reading.confidence
+    assert reading.confidence + sum(other.confidence for other in reading.alternatives) <= 1
+
+
 def test_the_package_reads_with_a_weight_of_the_callers(
     tiny_weight: Path, reader: Reader, clocks: NDArray[np.uint8]
 ) -> None:
@@ -159,6 +172,35 @@ def test_read_many_asks_only_for_a_few_ahead(reader: Reader, clocks: NDArray[np.
     assert asked <= 6
 
 
+def test_read_many_gives_readings_as_they_come(
+    reader: Reader, clocks: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow endless source, such as a camera: each reading is there before the next picture is asked for."""
+
+    class AtOnce(ThreadPoolExecutor):
+        """A pool that is always faster than the source."""
+
+        def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+            done: Future[Any] = Future()
+            done.set_result(work(*arguments, **named))
+            return done
+
+    monkeypatch.setattr("facevalue.reader.ThreadPoolExecutor", AtOnce)
+    asked = 0
+
+    def endless() -> Any:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield clocks[0]
+
+    results = reader.read_many(endless(), workers=4)
+    for count in range(1, 4):
+        assert isinstance(next(results), Reading)
+        assert asked == count
+    results.close()  # type: ignore[attr-defined]
+
+
 def test_four_threads_read_as_one(reader: Reader, clocks: NDArray[np.uint8]) -> None:
     expected = [without_time(reader.read(clock)) for clock in clocks]
     order = np.random.default_rng(2).permutation(np.repeat(np.arange(len(clocks)), 8))
@@ -196,6 +238,90 @@ def test_marks_are_in_pixels_of_a_picture_that_was_decoded_reduced(reader: Reade
     whole = np.array(reader.read(np.asarray(large)).marks["dial"])
     assert np.abs(reduced - whole).max() < 100
     assert whole.mean() > 200  # so that marks in pixels of the reduced picture would be farther off than that
+
+
+class ToldWeight:
+    """Stands in for a Weight that sees each time exactly what it is told: a pose, and 2:06:33 on a dial so posed."""
+
+    kind, name, size_px, calibration, codec = "clock", "told", 32, Calibration(), ClockNeedles()
+    minutes, second_degrees = 126.0, 201.0
+
+    def __init__(self, *poses: Pose) -> None:
+        self.poses = list(poses)
+
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
+        pose = self.poses.pop(0)
+        turn = pose.rotation_degrees
+        degrees = {"hour": self.minutes / 2, "minute": self.minutes * 6, "second": self.second_degrees, "twelve": 0.0}
+        labels = {name: np.array([angle + turn]) for name, angle in degrees.items()}
+        targets = self.codec.encode({**labels, "pose": np.array([pose.vector()])})
+        outputs = {
+            name: np.log(target.values + 1e-9) for name, target in targets.items() if name not in ("dial", "pose")
+        }
+        return {**outputs, "dial": np.array([[0, 9]], np.float32), "pose": targets["pose"].values}
+
+
+OBLIQUE = Pose((0.2, -0.1), (0.6, 0.1, 0.45), (0.05, -0.08), 0.0)
+NEARLY_STRAIGHT = Pose((0.05, -0.03), (0.74, 0.02, 0.8), (0.02, 0.01), -3.0)
+TURNS = [pytest.param(0.0, id="upright"), pytest.param(30.0, id="turned by 30"), pytest.param(-90.0, id="by -90")]
+
+
+def see(matrix: NDArray[np.float64], points: Any) -> NDArray[np.float64]:
+    """(N, 2) where a homography puts points (N, 2)."""
+    x, y, w = matrix @ np.column_stack([points, np.ones(len(points))]).T
+    return np.column_stack([x / w, y / w])
+
+
+def true_marks(dial_to_px: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Where the marks of a told weight belong; marks count pixel centres from 0, so half a pixel less."""
+
+    def on_dial(degrees: float, length: float) -> tuple[float, float]:
+        return length * float(np.sin(np.radians(degrees))), -length * float(np.cos(np.radians(degrees)))
+
+    points = {
+        "dial": [on_dial(degrees, 1.0) for degrees in range(0, 360, 5)],
+        "hour": [(0.0, 0.0), on_dial(ToldWeight.minutes / 2, 0.5)],
+        "minute": [(0.0, 0.0), on_dial(ToldWeight.minutes * 6, 0.8)],
+        "second": [(0.0, 0.0), on_dial(ToldWeight.second_degrees, 0.85)],
+    }
+    return {name: see(dial_to_px, xy) - 0.5 for name, xy in points.items()}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize(("width", "height"), [(400, 300), (300, 500)])
+@pytest.mark.parametrize("scale", [(1.0, 1.0), (4.0, 3.0)])
+def test_marks_lie_where_the_dial_is(turn: float, width: int, height: int, scale: tuple[float, float]) -> None:
+    """Two poses told, one a look: the frame and every mark follow from the homographies that draw such dials."""
+    first = dataclasses.replace(OBLIQUE, rotation_degrees=turn)
+    weight: Any = ToldWeight(first, NEARLY_STRAIGHT)
+    rgb = np.zeros((height, width, 3), np.uint8)
+    look = look_twice(weight, rgb)
+    half = max(width, height) / 2
+    to_px = np.array([[half, 0, width / 2], [0, half, height / 2], [0, 0, 1]])
+    frame = to_px @ first.homography() @ np.diag([1 / FILL, 1 / FILL, 1])
+    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+    assert np.abs(see(look.frame, corners) - see(frame, corners)).max() < 0.1
+    reading = make_reading(weight, look, scale, began=0.0)
+    assert reading.value == "2:06"
+    expected = true_marks(np.diag([*scale, 1.0]) @ frame @ NEARLY_STRAIGHT.homography())
+    assert reading.marks.keys() == expected.keys()
+    for name, points in expected.items():
+        assert np.abs(np.array(reading.marks[name]) - points).max() < 0.1, name
+
+
+def test_marks_lie_in_the_picture_as_it_is_looked_at(tiny_weight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large JPEG to be turned a quarter: decoded reduced, its marks are in pixels of the upright whole."""
+    weight: Any = ToldWeight(OBLIQUE, NEARLY_STRAIGHT)
+    monkeypatch.setattr("facevalue.reader.load_weight", lambda path, threads: weight)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    stream = io.BytesIO()
+    Image.new("RGB", (1600, 1200)).save(stream, "JPEG", exif=turned)
+    marks = Reader("clock", tiny_weight).read(stream.getvalue()).marks
+    upright = np.array([[800.0, 0, 600], [0, 800, 800], [0, 0, 1]])  # 1200 wide, 1600 high
+    frame = upright @ OBLIQUE.homography() @ np.diag([1 / FILL, 1 / FILL, 1])
+    for name, points in true_marks(frame @ NEARLY_STRAIGHT.homography()).items():
+        assert np.abs(np.array(marks[name]) - points).max() < 0.1, name
 
 
 # ---- weights that are none
@@ -287,6 +413,34 @@ def test_an_unknown_name_lists_the_shipped_ones(tmp_path: Path, monkeypatch: pyt
 def test_an_exported_run_is_a_weight(tiny_weight: Path, tmp_path: Path) -> None:
     (tmp_path / "weight.onnx").write_bytes(tiny_weight.read_bytes())
     assert find_weight("clock", tmp_path) == tmp_path / "weight.onnx"
+
+
+def test_a_shipped_name_is_the_shipped_weight_wherever_one_stands(
+    tiny_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file or an exported run of the same name in the working directory is taken only where it is meant."""
+    shipped = tmp_path / "weights"
+    shipped.mkdir()
+    (shipped / "clock-1.onnx").write_bytes(tiny_weight.read_bytes())
+    (shipped / "clock-2.onnx").write_bytes(tiny_weight.read_bytes())
+    monkeypatch.setattr("facevalue.reader.WEIGHTS", shipped)
+    here = tmp_path / "here"
+    (here / "clock-1").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    for file in ("clock-1/weight.onnx", "clock-2", "clock-2.onnx", "mine"):
+        (here / file).write_bytes(b"")
+    for model, expected in {
+        None: shipped / "clock-1.onnx",
+        "clock-1": shipped / "clock-1.onnx",
+        Path("clock-1"): shipped / "clock-1.onnx",
+        "clock-2": shipped / "clock-2.onnx",
+        "./clock-1": Path("clock-1/weight.onnx"),
+        here / "clock-1": here / "clock-1/weight.onnx",
+        "./clock-2": Path("clock-2"),
+        "clock-2.onnx": Path("clock-2.onnx"),
+        "mine": Path("mine"),
+    }.items():
+        assert find_weight("clock", model) == expected, model
 
 
 def test_heads_of_the_file_are_those_of_the_codec(reader: Reader) -> None:
@@ -403,11 +557,10 @@ def test_warp_beside_the_picture_is_black(place: tuple[float, float], pattern: N
 # ---- from training to reading
 
 
-@pytest.mark.skipif(not WEIGHT.exists(), reason=f"the shipped weight {WEIGHT.name} isn't there")
 def test_the_shipped_weight_reads_drawn_clocks() -> None:
     """Clocks of a seed that no training has: straight, sharp in the mean, few oddities."""
     batch = ClockSource(size_px=224, straight=1.0, empty=0.0).batch(4_000_007, 0, 48)
     reader = Reader()
     read = np.array([reader.read(picture).number for picture in batch.pictures])
-    right = minutes_apart(read, batch.seconds / 60) <= 1
+    right = is_right(read, batch.seconds / 60)
     assert right.mean() >= 0.9, f"{right.sum()} of {len(right)} within a minute"

@@ -177,7 +177,7 @@ PLAIN = hands.HandLook(outline=None, hollow=False, insert=None, two_tone=0.0, sh
 @pytest.mark.parametrize("degrees", [0.0, 37.0, 90.0, 179.5, 250.0, 354.0])
 @pytest.mark.parametrize("family", [name for name, _ in hands.FAMILIES])
 def test_a_hand_points_where_it_is_drawn(family: str, degrees: float) -> None:
-    hand = hands.make_hand(Random(1), family, 80, 6, 0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), PLAIN)
+    hand = hands.make_hand(Random(1), family, 80, 6, 0, (0.0, 0.0, 0.0), PLAIN)
     pixels, surface = canvas_of(220)
     with surface as canvas:
         canvas.translate(110, 110)

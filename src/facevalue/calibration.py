@@ -6,7 +6,8 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError
-from facevalue.metrics import minutes_apart, threshold_for_accuracy
+from facevalue.metrics import is_right, threshold_for_accuracy
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
+FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")
 
 
@@ -82,7 +84,32 @@ def fit(
         negative = [k for k in range(len(FEATURES)) if w[k] < 0]
         if not negative:
             return tuple(float(v) for v in w)
-        free[negative] = False
+        free[min(negative, key=lambda k: w[k])] = False
+
+
+def cross_validate(
+    fit_on: Callable[[NDArray[np.bool_]], Calibration],
+    features: Sequence[Mapping[str, float]],
+    right: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    measured: NDArray[np.bool_],
+) -> dict[str, float]:
+    """Share answered, and of it right, where each fold is judged by a calibration that never saw it.
+
+    fit_on: takes the (N,) mask of what may be fitted.  fold: (N,) 0 .. FOLDS - 1.  measured: (N,) what is counted.
+    """
+    answered = np.zeros(len(features), dtype=bool)
+    for number in range(FOLDS):
+        judged = measured & (fold == number)
+        calibration = fit_on(fold != number)
+        for index in np.flatnonzero(judged).tolist():
+            answered[index] = calibration.confidence(features[index]) >= calibration.threshold
+    return {
+        "answered": round(float(answered[measured].mean()), 4),
+        "right": round(float(right[answered].mean()), 4) if answered.any() else 0.0,
+        "count": int(measured.sum()),
+        "folds": FOLDS,
+    }
 
 
 def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float) -> Calibration:
@@ -99,42 +126,59 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
     from facevalue.codecs.clock import format_time, parse_time
     from facevalue.evaluate import read_labels
     from facevalue.images import open_picture
-    from facevalue.reader import ENOUGH_PX, Look, load_weight, look_twice
+    from facevalue.reader import ENOUGH_PX, Look, find_weight, load_weight, look_twice
     from facevalue.sources.clocks import ClockSource
 
+    weight_file = find_weight("clock", weight_file)
     weight = load_weight(weight_file, threads=1)
     features: list[dict[str, float]] = []
     right: list[bool] = []
     of_table: list[int] = []
 
-    def add(look: Look, true_minutes: float, number: int) -> None:
-        minutes = parse_time(format_time(look.both.minutes()))
+    groups: list[int] = []
+
+    def add(look: Look, true_minutes: float, number: int, name: str) -> None:
         features.append(look.features())
-        right.append(bool(minutes_apart(minutes, true_minutes) <= 1))
+        right.append(bool(is_right(parse_time(format_time(look.both.minutes())), true_minutes)))
         of_table.append(number)
+        groups.append(zlib.crc32(name.encode()) % FOLDS)
 
     for number, table in enumerate(tables):
         for row in read_labels(table):
             try:
-                add(look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX)), row.minutes, number)
+                add(look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX)), row.minutes, number, row.file)
             except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
         if number not in of_table:
             raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
     drawn = ClockSource(size_px=2 * weight.size_px, empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
-    for picture, seconds in zip(drawn.pictures, drawn.seconds, strict=True):
-        add(look_twice(weight, picture), float(seconds) / 60, len(tables))  # NaN, without a dial, is never right
+    for index, (picture, seconds) in enumerate(zip(drawn.pictures, drawn.seconds, strict=True)):
+        add(
+            look_twice(weight, picture), float(seconds) / 60, len(tables), f"drawn {index}"
+        )  # NaN, without a dial, is never right
     print(f"drawn pictures: read {of_table.count(len(tables))}", file=sys.stderr)
-    is_right, tables_of = np.array(right), np.array(of_table)
+    were_right, tables_of, group = np.array(right), np.array(of_table), np.array(groups)
     counts = np.bincount(tables_of, minlength=len(tables) + 1)
-    fitted = Calibration(fit(features, is_right, (counts[0] / counts)[tables_of]))
-    confidence = np.array([fitted.confidence(row) for row in features])
+    sample_weight = (counts[0] / counts)[tables_of]
     first = tables_of == 0
-    threshold, answered = threshold_for_accuracy(confidence[first], is_right[first], accuracy)
-    calibration = dataclasses.replace(fitted, threshold=float(threshold))
+
+    def fit_on(kept: NDArray[np.bool_]) -> Calibration:
+        rows = [row for row, keep in zip(features, kept, strict=True) if keep]
+        fitted = Calibration(fit(rows, were_right[kept], sample_weight[kept]))
+        sure = np.array(
+            [fitted.confidence(row) for row, is_first in zip(features, kept & first, strict=True) if is_first]
+        )
+        threshold, _ = threshold_for_accuracy(sure, were_right[kept & first], accuracy)
+        return dataclasses.replace(fitted, threshold=min(threshold, 1.01))  # above 1 none is answered
+
+    calibration = fit_on(np.ones(len(features), dtype=bool))
+    held_out = cross_validate(fit_on, features, were_right, group, first)
     model = onnx.load(str(weight_file))
-    metadata = {entry.key: entry.value for entry in model.metadata_props} | {"calibration": calibration.to_json()}
+    metadata = {entry.key: entry.value for entry in model.metadata_props} | {
+        "calibration": calibration.to_json(),
+        "calibration_held_out": json.dumps(held_out),
+    }
     onnx.helper.set_model_props(model, metadata)
     temporary = weight_file.with_name(weight_file.name + ".tmp")
     try:
@@ -142,5 +186,6 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         temporary.replace(weight_file)
     except OSError as error:
         raise FaceValueError(f"can't write {weight_file}: {error.strerror or error}") from error
-    print(f"{calibration.to_json()}\nanswers {answered:.1%} of {tables[0]} at {accuracy:.0%} right", file=sys.stderr)
+    told = f"{tables[0]}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
+    print(f"{calibration.to_json()}\n{told}", file=sys.stderr)
     return calibration

@@ -80,7 +80,7 @@ def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option("--top", metavar="K", type=click.IntRange(min=1), help="Show the K likeliest values of every picture.")
+@click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
 @click.option("--truth", metavar="H:MM", callback=check_truth, help="The true time: star it, and tell the error.")
 @click.option(
     "--overlay",
@@ -88,7 +88,7 @@ def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the pictures there, with the reading and the hands drawn on them.",
 )
-@click.option("--model", metavar="FILE", type=click.Path(path_type=Path), help="Read with this weight file.")
+@click.option("--model", metavar="FILE", help="Read with this weight file.")
 def read(
     paths: tuple[str, ...],
     kind: str,
@@ -96,7 +96,7 @@ def read(
     top: int | None,
     truth: int | None,
     overlay: Path | None,
-    model: Path | None,
+    model: str | None,
 ) -> None:
     """Read pictures: files, folders (with all below them), or - for one picture on standard input.
 
@@ -120,6 +120,11 @@ def read(
         failed = False
         for index, picture in enumerate(pictures):
             result = picture.source if isinstance(picture.source, PictureError) else next(results)
+            if overlay is not None and not isinstance(result, FaceValueError):
+                try:
+                    write_overlay(overlays[index], picture, result)
+                except PictureError as error:
+                    result = error
             if isinstance(result, FaceValueError):
                 failed = True
                 problem = result.problem if isinstance(result, PictureError) else str(result)
@@ -128,8 +133,6 @@ def read(
                 else:
                     click.echo(f"{printable(picture.name)}: {printable(problem)}", err=True)
                 continue
-            if overlay is not None:
-                write_overlay(overlays[index], picture, result)
             if as_json:
                 record = result.to_dict(picture.name, top=top or 3)
                 if truth is not None:
@@ -188,7 +191,7 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
 
 
 def write_overlay(place: Path, picture: Picture, reading: Reading) -> None:
-    """Draw the reading on its picture and write that, whole or not at all."""
+    """Draw the reading on its picture and write that, whole or not at all. Raises PictureError."""
     from PIL import Image
 
     from facevalue.images import open_picture
@@ -204,7 +207,7 @@ def write_overlay(place: Path, picture: Picture, reading: Reading) -> None:
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
-        raise Refusal(f"can't write the overlay {place}: {error.strerror or error}") from error
+        raise PictureError(f"can't write the overlay {place}: {error.strerror or error}", picture.name) from error
 
 
 def judge(reading: Reading, truth: int, top: int) -> list[str]:
@@ -212,12 +215,14 @@ def judge(reading: Reading, truth: int, top: int) -> list[str]:
 
     Candidates stand for their neighbourhood, so the star goes to the nearest one where that is within a minute.
     """
-    from facevalue.codecs.clock import format_time
+    from facevalue.codecs.clock import format_time, parse_time
+    from facevalue.metrics import is_right
 
     true_value = format_time(truth)
     ranked = [(reading.value, reading.confidence), *((other.value, other.confidence) for other in reading.alternatives)]
     off = [minutes_off(value, truth) for value, _ in ranked]
-    starred = off.index(min(off)) if min(off) <= 1 else None
+    nearest = off.index(min(off))
+    starred = nearest if is_right(parse_time(ranked[nearest][0]), truth) else None
     lines = []
     for index, (value, confidence) in enumerate(ranked):
         if index < top or index == starred:
@@ -289,7 +294,7 @@ def train(
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option(
     "--data",
     metavar="CSV",
@@ -299,7 +304,7 @@ def train(
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for scores, plots and sheets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def evaluate(model: Path, data: Path, out: Path | None, as_json: bool) -> None:
+def evaluate(model: str, data: Path, out: Path | None, as_json: bool) -> None:
     """Measure the weight file MODEL on labelled pictures."""
     from facevalue.evaluate import evaluate_command
 
@@ -307,7 +312,7 @@ def evaluate(model: Path, data: Path, out: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("weight", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("weight", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--data",
     "tables",
@@ -319,7 +324,7 @@ def evaluate(model: Path, data: Path, out: Path | None, as_json: bool) -> None:
 )
 @click.option("--accuracy", default=0.95, show_default=True, type=click.FloatRange(0.5, 1), help="Of what is answered.")
 def calibrate(weight: Path, tables: tuple[Path, ...], accuracy: float) -> None:
-    """Fit the confidence of an exported WEIGHT on labelled pictures, and write it into the file."""
+    """Fit the confidence of WEIGHT, a file or an exported run, on labelled pictures, and write it into the file."""
     from facevalue.calibration import calibrate_command
 
     calibrate_command(weight, tables, accuracy)

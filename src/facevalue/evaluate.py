@@ -14,7 +14,6 @@ import io
 import json
 import math
 import os
-import re
 import sys
 import tempfile
 import time
@@ -33,7 +32,9 @@ from facevalue.codecs.clock import format_time, parse_time
 from facevalue.errors import FaceValueError, LabelError, MissingExtraError, ModelError, PictureError
 from facevalue.images import open_picture
 from facevalue.metrics import (
+    FLOAT_NOISE_MINUTES,
     expected_calibration_error,
+    is_right,
     minutes_apart,
     reliability_table,
     risk_coverage,
@@ -92,7 +93,7 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        return self.apart <= 1
+        return self.minutes is not None and bool(is_right(self.minutes, self.row.minutes))
 
     @property
     def answered(self) -> bool:
@@ -107,9 +108,10 @@ def evaluate_command(model: str | Path, data: str | Path, out: str | Path | None
     """
     from facevalue.reader import Reader
 
-    name = re.sub(r"\.onnx$", "", Path(model).name)
+    reader = Reader("clock", model)
+    name = reader.weight.name
     folder = Path(out) if out is not None else Path(f"evaluation-{name}-{dataset_name(data)}")
-    scores = evaluate(Reader("clock", model), data, folder, model=name)
+    scores = evaluate(reader, data, folder, model=name)
     sys.stdout.write(to_json(scores) if as_json else format_scores(scores))
     sys.stdout.flush()
     print(f"scores, readings, sheet and plot are in {folder}", file=sys.stderr)
@@ -562,7 +564,7 @@ def plot_risk_coverage(judged: Sequence[Judged], title: str) -> bytes:
     confidence = [one.confidence for one in judged]
     highest = 1 - PROMISED_ACCURACY
     for minutes, dashes, width, shade in ((1, "-", 2.2, "black"), (10, "--", 1.6, "0.35")):
-        coverage, risk = risk_coverage(confidence, [one.apart <= minutes for one in judged])
+        coverage, risk = risk_coverage(confidence, [one.apart <= minutes + FLOAT_NOISE_MINUTES for one in judged])
         axes.plot(
             coverage,
             risk,

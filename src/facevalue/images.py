@@ -23,6 +23,8 @@ EXTENSIONS = (
     ".avif",
     ".bmp",
     ".gif",
+    ".heic",  # refused with a clear line, not passed over in silence
+    ".heif",
     ".jp2",
     ".jpeg",
     ".jpg",
@@ -77,22 +79,6 @@ def open_reduced(
         raise PictureError(_explain(error), _name_of(source)) from error
 
 
-def pad_square(rgb: RGB) -> tuple[RGB, tuple[int, int]]:
-    """The picture centred on a black square.
-
-    rgb: (H, W, 3) uint8.  Returns (S, S, 3) with S = max(H, W), and the offset (left, top) in pixels to add to
-    picture coordinates to reach square coordinates.  Raises PictureError for a strip too long to be squared.
-    """
-    height, width = rgb.shape[:2]
-    side = max(height, width)
-    if side * side > MAX_PIXELS:
-        raise PictureError(f"{width}×{height} pixels is too long a strip to hold one instrument; crop it first")
-    left, top = (side - width) // 2, (side - height) // 2
-    square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + height, left : left + width] = rgb
-    return square, (left, top)
-
-
 def whole_picture(rgb: RGB) -> NDArray[np.float64]:
     """Homography (3, 3) from [-1, 1]^2 to pixels that fits the whole picture, centred, into the square."""
     height, width = rgb.shape[:2]
@@ -137,18 +123,20 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int) -> RGB:
 
 
 def list_pictures(path: str | Path) -> list[Path]:
-    """All picture files in a folder and below it, by extension, sorted, hidden ones left out.
+    """All picture files in a folder and below it, by extension, sorted, hidden files and folders left out.
 
     Raises PictureError where there is no such folder, or no picture in it.
     """
     if not os.path.isdir(path):
         raise PictureError("no such folder; check the path", os.fspath(path))
-    found = [
-        Path(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in names
-        if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
-    ]
+    found: list[Path] = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += (
+            Path(folder, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+        )
     if not found:
         raise PictureError(f"no pictures in this folder or below it; expected {_KNOWN} files", os.fspath(path))
     return sorted(found)

@@ -47,6 +47,14 @@ def minutes_apart(read: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.minimum(apart, DAY_HALF_MINUTES - apart), np.float64)
 
 
+def is_right(read: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each reading is within one minute of the truth: what "right" means of a clock, everywhere.
+
+    read, true: (N,) float, minutes past twelve, 0 <= m < 720.  Returns (N,) bool; NaN, nothing to read, is never right.
+    """
+    return np.asarray(minutes_apart(read, true) <= 1 + FLOAT_NOISE_MINUTES)
+
+
 def hour_is_right(read: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
     """Whether each reading has the true hour figure, or is at most five minutes off across a full hour.
 
@@ -75,7 +83,7 @@ def time_scores(read_minutes: ArrayLike, true_minutes: ArrayLike) -> TimeScores:
         count=int(read.size),
         mean=float(apart.mean()),
         median=float(np.median(apart)),
-        within_1=float(np.mean(apart <= 1 + FLOAT_NOISE_MINUTES)),
+        within_1=float(np.mean(is_right(read, true))),
         within_5=float(np.mean(apart <= 5 + FLOAT_NOISE_MINUTES)),
         within_10=float(np.mean(apart <= 10 + FLOAT_NOISE_MINUTES)),
         hour_right=float(np.mean(hour_is_right(read, true))),

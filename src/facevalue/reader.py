@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,19 +55,24 @@ class Weight:
 
 
 def find_weight(kind: str, model: str | Path | None) -> Path:
-    """The file of a weight: the kind's shipped one, a shipped one by name, or a file of the caller's."""
+    """The file of a weight: the kind's shipped one, a shipped one by name, or a file of the caller's.
+
+    A bare name (``clock-1``) is a shipped weight where there is one of that name, whatever lies in the working
+    directory; text with a suffix or a folder (``./clock-1``) is the caller's file or exported run.
+    Raises ModelError where there is none.
+    """
     if model is None:
         if kind not in SHIPPED:
             raise ModelError(
                 f"no weight for {kind!r} is shipped yet; name a file with --model (shipped: {', '.join(SHIPPED)})"
             )
-        model = SHIPPED[kind]
-    path = Path(model)
-    shipped = WEIGHTS / f"{path.name}.onnx"
-    if not path.exists() and path.parent == Path() and shipped.exists():
-        return shipped
-    if path.is_dir() and (path / "weight.onnx").exists():  # a run that has been exported
-        return path / "weight.onnx"
+        path = WEIGHTS / f"{SHIPPED[kind]}.onnx"
+    else:
+        path, shipped = Path(model), WEIGHTS / f"{model}.onnx"
+        if not path.suffix and os.path.basename(model) == os.fspath(model) and shipped.is_file():
+            return shipped
+        if (path / "weight.onnx").is_file():  # a run that has been exported
+            return path / "weight.onnx"
     if not path.is_file():
         raise ModelError(
             f"{path}: no such weight; expected an .onnx file of facevalue export, or a shipped name: {shipped_names()}"
@@ -136,7 +141,7 @@ class Reader:
     def read_many(
         self, sources: Iterable[Source], *, on_error: Literal["raise", "return"] = "raise", workers: int | None = None
     ) -> Iterator[Reading | FaceValueError]:
-        """Read pictures in order, a few at a time on all cores.
+        """Read pictures in order, a few at a time on all cores, and give those that are ready before asking for more.
 
         on_error: ``return`` yields the FaceValueError of a picture that can't be read in its place.
         """
@@ -155,7 +160,7 @@ class Reader:
             try:
                 for source in sources:
                     waiting.append(pool.submit(attempt, source))
-                    if len(waiting) > 2 * count:
+                    while waiting and (waiting[0].done() or len(waiting) > 2 * count):
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
@@ -206,10 +211,9 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     candidates = look.both.candidates(RUNNERS_UP + 1)
     minutes = candidates[0][0]
     confidence = weight.calibration.confidence(look.features())
-    # The runners-up share what the first leaves, in proportion to what they were given.
-    rest = sum(mass for _, mass in candidates[1:])
-    spare = (1 - confidence) / rest if rest > 0 else 0.0
-    others = [(other, min(mass * min(spare, 1e3), 1 - confidence)) for other, mass in candidates[1:]]
+    # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
+    spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
+    others = [(other, min(spare * mass, confidence)) for other, mass in candidates[1:]]
     return Reading(
         kind=weight.kind,
         value=format_time(minutes),
@@ -243,8 +247,3 @@ def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[
     if look.second.second_share > SECOND_HAND_SEEN:
         marks["second"] = hand(look.second.second_degrees - twelve, 0.85)
     return marks
-
-
-def describe(weight: Weight) -> dict[str, Any]:
-    """What a weight's file says of itself."""
-    return dict(weight.metadata)

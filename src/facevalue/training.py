@@ -8,13 +8,15 @@ import json
 import multiprocessing
 import os
 import platform
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -58,14 +60,24 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
     return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
 
 
-def draw(source: ClockSource, seed: int, step: int, count: int) -> ClockBatch:
-    return source.batch(seed, step, count)
+def end_with_parent() -> None:
+    """In a drawing process: leave Ctrl-C to the parent, and don't outlive it however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
-def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> Iterator[ClockBatch]:
+def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> Generator[ClockBatch]:
     """The batches of steps ``start``, ``start`` + 1, ..., drawn ahead in worker processes.
 
     Each is a pure function of (seed, step), so neither the number of workers nor a resume changes a pixel.
+    Raises FaceValueError when a process is killed from outside, as by a machine short of memory.
     """
     if workers == 0:
         for step in range(start, recipe.steps):
@@ -73,12 +85,16 @@ def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> It
         return
     context = multiprocessing.get_context("spawn")
     ahead: collections.deque[Future[ClockBatch]] = collections.deque()
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             for step in range(start, recipe.steps):
                 while len(ahead) < 2 * workers + 1 and step + len(ahead) < recipe.steps:
-                    ahead.append(pool.submit(draw, source, recipe.seed, step + len(ahead), recipe.batch_size))
+                    ahead.append(pool.submit(source.batch, recipe.seed, step + len(ahead), recipe.batch_size))
                 yield ahead.popleft().result()
+        except BrokenProcessPool as error:
+            raise FaceValueError(
+                "a drawing process was killed, perhaps for want of memory: go on with --resume and fewer --workers"
+            ) from error
         finally:
             for future in ahead:
                 future.cancel()
@@ -112,22 +128,43 @@ def score_held_out(network: nn.Module, codec: Codec, held_out: ClockBatch, devic
     return {name: float(value) for name, value in scores.items()}  # type: ignore[arg-type]
 
 
-def describe_run(recipe: Recipe) -> dict[str, Any]:
-    """What stands beside the weights: recipe, hash, versions, commit, machine."""
-    commit = ""
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    return {
-        "recipe": json.loads(recipe.to_json()),
-        "recipe_hash": recipe.hash(),
+def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool) -> None:
+    """Write run.json: recipe and hash, and for each session of the training where it began and what it ran on."""
+    path = run_dir / "run.json"
+    session = {
+        "from_step": start,
         "facevalue": __version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "commit": commit,
+        "commit": find_commit(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "threads": torch.get_num_threads(),
+        "compiled": compiled,
     }
+    sessions = []
+    if start:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            sessions = json.loads(path.read_text())["sessions"]
+    about = {"recipe": json.loads(recipe.to_json()), "recipe_hash": recipe.hash(), "sessions": [*sessions, session]}
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.write_text(json.dumps(about, indent=1) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def find_commit() -> str:
+    """Commit of the checkout that this package runs from, ``-dirty`` when changed since; "" outside a checkout."""
+    root = Path(__file__).parents[2]
+    if not (root / "pyproject.toml").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def run(
@@ -167,89 +204,103 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
         workers = max(1, (os.cpu_count() or 2) - 1)
     codec, source = make_codec(recipe.codec), make_source(recipe)
     network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = torch.optim.swa_utils.AveragedModel(
-        network,
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    )
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay)
     start, trained_seconds = 0, 0.0
     if resume and (run_dir / FILE_NAME).exists():
         state = read_checkpoint(run_dir)
         if state["recipe_hash"] != recipe.hash():
-            raise SettingError(
-                f"{run_dir} holds a run of recipe {state['recipe_hash']}, not of {recipe.hash()}: other settings"
-            )
+            theirs, ours = json.loads(state["recipe"]), json.loads(recipe.to_json())
+            differ = [
+                f"{name}={theirs.get(name)}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)
+            ]
+            raise SettingError(f"{run_dir} holds a run with other settings: {', '.join(differ)}")
         network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         torch.set_rng_state(state["rng"])
         start, trained_seconds = state["step"], state["seconds"]
-    (run_dir / "run.json").write_text(json.dumps(describe_run(recipe), indent=1) + "\n")
+    if resume:
+        found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
+        print(f"{run_dir}: {found}", file=sys.stderr)
+    write_description(recipe, run_dir, start, compiled)
     held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
-    writer = SummaryWriter(str(run_dir), purge_step=start)
+    # What was logged after the checkpoint is drawn anew.
+    writer = SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)
     network.train()
     forward = torch.compile(network) if compiled else network
     began = saved_at = told_at = time.monotonic()
 
     def save(step: int) -> None:
+        writer.flush()
         write_checkpoint(
             run_dir,
             {
                 "step": step,
                 "seconds": trained_seconds + time.monotonic() - began,
+                "device": device.type,
                 "recipe": recipe.to_json(),
                 "recipe_hash": recipe.hash(),
                 "network": network.state_dict(),
-                "average": average.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "rng": torch.get_rng_state(),
             },
         )
 
-    for step, batch in enumerate(batches(source, recipe, start, workers), start):
-        rate = learning_rate_at(step, recipe)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * rate
-        targets = {
-            name: (torch.from_numpy(target.values).to(device), torch.from_numpy(target.weight).to(device))
-            for name, target in codec.encode(batch.labels()).items()
-        }
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            outputs = forward(to_tensor(batch.pictures, device))
-        loss, parts = total_loss(codec.heads, outputs, targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        average.update_parameters(network)
+    with contextlib.closing(batches(source, recipe, start, workers)) as drawn:
+        for step, batch in enumerate(drawn, start):
+            rate = learning_rate_at(step, recipe)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.learning_rate * rate
+            targets = {
+                name: (torch.from_numpy(target.values).to(device), torch.from_numpy(target.weight).to(device))
+                for name, target in codec.encode(batch.labels()).items()
+            }
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                outputs = forward(to_tensor(batch.pictures, device))
+            loss, parts = total_loss(codec.heads, outputs, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
 
-        done = step + 1
-        now = time.monotonic()
-        if done % SCALARS_EVERY == 0 or done == recipe.steps:
-            writer.add_scalar("train/loss", loss.item(), done)
-            writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
-            for name, part in parts.items():
-                writer.add_scalar(f"train/{name}", part.item(), done)
-        if done % PICTURES_EVERY == 0 or done == recipe.steps:
-            scores = score_held_out(average, codec, held_out, device)
-            for name, value in scores.items():
-                writer.add_scalar(f"held_out/{name}", value, done)
-            writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
-            print(f"\nstep {done}: drawn clocks held out: " + describe_scores(scores), file=sys.stderr, flush=True)
-        if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or done == recipe.steps:
-            told_at = now
-            pace = (now - began) / (done - start)
-            heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
-            line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  "
-            line += f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
-            print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
-        if now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
-            saved_at = now
-            save(done)
+            done = step + 1
+            now = time.monotonic()
+            if done % SCALARS_EVERY == 0 or done == recipe.steps:
+                writer.add_scalar("train/loss", loss.item(), done)
+                writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
+                for name, part in parts.items():
+                    writer.add_scalar(f"train/{name}", part.item(), done)
+            if done % PICTURES_EVERY == 0 or now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
+                refuse_broken(network, run_dir, done)
+            if done % PICTURES_EVERY == 0 or done == recipe.steps:
+                scores = score_held_out(network, codec, held_out, device)
+                for name, value in scores.items():
+                    writer.add_scalar(f"held_out/{name}", value, done)
+                writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
+                print(f"\nstep {done}: drawn clocks held out: " + describe_scores(scores), file=sys.stderr, flush=True)
+            if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or done == recipe.steps:
+                told_at = now
+                pace = (now - began) / (done - start)
+                heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
+                line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  "
+                line += (
+                    f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
+                )
+                print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
+            if now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
+                saved_at = now
+                save(done)
     writer.close()
+
+
+def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:
+    """Raise FaceValueError where a weight is no longer a number, before it replaces the last good checkpoint."""
+    if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
+        raise FaceValueError(
+            f"step {step}: the weights are no longer finite; the last good checkpoint stands in {run_dir}. "
+            "Try a lower --set learning_rate"
+        )
 
 
 def describe_scores(scores: dict[str, float]) -> str:

@@ -36,7 +36,8 @@ class ClockBelief:
     log_probability: (1440,) over half minutes past twelve.  turns: (1440,) the dial's turn, degrees, that goes best
     with each of them.
     pose: (7,), see ``sources.camera``.  dial: probability that there is a dial, 0..1.  second_degrees: direction of
-    the second hand, in the picture's frame; second_share: probability of that bin, low where there is no such hand.
+    the second hand, in the picture's frame; second_share: probability of that bin. Where there is no second hand that
+    head was never trained, so second_share says little there: mostly low, not always.
     """
 
     log_probability: Floats

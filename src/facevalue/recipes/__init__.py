@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from facevalue.errors import SettingError
+from facevalue.errors import ModelError, SettingError
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Recipe:
     name, kind: what it is, and the instrument it reads.  source, codec, network: names in their tables.
     size_px: side of the pictures.  widths, blocks, hidden, squeeze: see ``networks.convnet``.
     steps of batch_size pictures; learning_rate rises over warmup_steps and falls linearly to zero over the last
-    ``decay`` share of the steps; average: decay of the weights' running mean, which is what is exported.
+    ``decay`` share of the steps.
     """
 
     name: str
@@ -39,7 +39,6 @@ class Recipe:
     weight_decay: float = 0.1
     warmup_steps: int = 200
     decay: float = 0.6
-    average: float = 0.998
     seed: int = 1
 
     def with_settings(self, settings: Mapping[str, str]) -> Recipe:
@@ -59,9 +58,13 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
+        """The recipe that ``to_json`` wrote. Raises ModelError for one whose settings this version does not know."""
         fields: dict[str, Any] = json.loads(text)
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
-        return cls(**values)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ModelError(f"a recipe of another version of facevalue ({error})") from error
 
     def hash(self) -> str:
         """Twelve hex digits that name this recipe with all its settings."""

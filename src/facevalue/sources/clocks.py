@@ -28,6 +28,7 @@ FACE_REACH = 165.0  # a face's drawing ends this far from its centre, in canvas 
 FACE_PX = 256  # and is this wide for pictures of up to 112 px, in proportion for larger ones
 PICTURES_PER_FACE = 8
 SYNTH_BATCH = 64
+MINUTE_ERROR_DEGREES = 0.4  # standard deviation of a minute hand's setting
 SECONDS_PER_TURN = 12 * 60 * 60
 
 ARABIC = tuple(str(n) for n in range(1, 13))
@@ -509,8 +510,7 @@ class HandSet:
     cap_radius: float
     cap: Colour
     shadow: tuple[float, float]
-    hour_error: float  # standard deviations, degrees, of badly set hands
-    minute_error: float
+    hour_error: float  # standard deviation, degrees, of a badly set hour hand
 
 
 def make_hands(rnd: Random, face: Face) -> HandSet:
@@ -541,9 +541,9 @@ def make_hands(rnd: Random, face: Face) -> HandSet:
     hour_tail = tail * rnd.choice((1.0, 0.7, 0.0)) if rnd.random() < 0.8 else rnd.uniform(0, 20)
     hour_family = family if rnd.random() < 0.86 else hands.pick_family(rnd)
     hour_colour = colour if rnd.random() < 0.93 else contrasting(rnd, ground)
-    minute = hands.make_hand(rnd, family, minute_length, minute_width, tail, colour, ground, look)
+    minute = hands.make_hand(rnd, family, minute_length, minute_width, tail, colour, look)
     hour = hands.make_hand(
-        rnd, hour_family, minute_length * ratio, minute_width * thicker, hour_tail, hour_colour, ground, look
+        rnd, hour_family, minute_length * ratio, minute_width * thicker, hour_tail, hour_colour, look
     )
     second = alarm = None
     if rnd.random() < 0.48:
@@ -569,7 +569,6 @@ def make_hands(rnd: Random, face: Face) -> HandSet:
         cap=cap,
         shadow=(rnd.gauss(0, 1.5) * reach, rnd.gauss(0.8, 1.2) * reach),
         hour_error=0.8 if sloppy < 0.75 else (2.2 if sloppy < 0.95 else 4.5),
-        minute_error=0.4,
     )
 
 
@@ -644,7 +643,7 @@ class ClockSource:
         seconds = pick_seconds(rnd)
         angles = {
             "hour": seconds / 120 + rnd.gauss(0, hand_set.hour_error),
-            "minute": seconds / 10 + rnd.gauss(0, hand_set.minute_error),
+            "minute": seconds / 10 + rnd.gauss(0, MINUTE_ERROR_DEGREES),
             "second": seconds * 6,
         }
         drawn_px = size

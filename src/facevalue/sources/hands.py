@@ -84,7 +84,7 @@ def pick_family(rnd: Random) -> str:
 
 
 def make_hand(
-    rnd: Random, family: str, length: float, width: float, tail: float, colour: Colour, ground: Colour, look: HandLook
+    rnd: Random, family: str, length: float, width: float, tail: float, colour: Colour, look: HandLook
 ) -> Hand:
     """A hand of a family.
 

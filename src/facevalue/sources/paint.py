@@ -98,13 +98,12 @@ def fill(colour: Colour, alpha: float = 1.0) -> skia.Paint:
     return skia.Paint(Color=argb(colour, alpha), AntiAlias=True)
 
 
-def stroke(colour: Colour, width: float, alpha: float = 1.0, *, round_cap: bool = False) -> skia.Paint:
+def stroke(colour: Colour, width: float, alpha: float = 1.0) -> skia.Paint:
     return skia.Paint(
         Color=argb(colour, alpha),
         AntiAlias=True,
         Style=skia.Paint.kStroke_Style,
         StrokeWidth=width,
-        StrokeCap=skia.Paint.kRound_Cap if round_cap else skia.Paint.kButt_Cap,
     )
 
 
