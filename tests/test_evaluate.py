@@ -16,7 +16,7 @@ from PIL import Image
 
 import facevalue.evaluate as evaluation
 from facevalue.codecs.clock import format_time
-from facevalue.errors import FaceValueError, LabelError, MissingExtraError, ModelError, PictureError
+from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError
 from facevalue.evaluate import dataset_name, evaluate, format_scores, parse_time, read_labels, to_json
 from facevalue.reading import Reading
 
@@ -329,13 +329,16 @@ def test_a_bad_folder_is_known_before_anything_is_read(tmp_path: Path, labelled:
     assert reader.asked == []
 
 
-def test_without_matplotlib(tmp_path: Path, labelled: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_only_the_plot_is_missing(
+    tmp_path: Path,
+    labelled: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    reader = FakeReader(ANSWERS)
-    with pytest.raises(MissingExtraError, match=r"facevalue\[train\]"):
-        evaluate(reader, labelled(LABELS), tmp_path / "out")
-    assert reader.asked == []
-    assert evaluate(reader, labelled(LABELS))["count"] == 4, "scores alone need no plot"
+    assert evaluate(FakeReader(ANSWERS), labelled(LABELS), tmp_path / "out")["count"] == 4
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"readings.csv", "worst20.png", "scores.json"}
+    assert "no risk_coverage.png: the plot needs matplotlib: pip install 'facevalue[train]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 25])

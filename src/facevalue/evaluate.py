@@ -104,7 +104,7 @@ def evaluate_command(model: str | Path, data: str | Path, out: str | Path | None
     """`facevalue evaluate MODEL --data labels.csv`: read, score, write the folder `out`, print the table or the JSON.
 
     model: an .onnx file or the name of a shipped weight.  out: None for `evaluation-<model>-<dataset>` here.
-    Returns the scores.  Raises LabelError, ModelError, MissingExtraError, FaceValueError where `out` can't be written.
+    Returns the scores.  Raises LabelError, ModelError, FaceValueError where `out` can't be written.
     """
     from facevalue.reader import Reader
 
@@ -125,13 +125,13 @@ def evaluate(
 
     labels_csv: file,label and any other columns, `source` among them for scores by group; label H:MM or HH:MM of 12
     or 24 hours; files relative to the csv.  out_dir: None writes nothing; else scores.json, readings.csv, worst20.png
-    and risk_coverage.png, each whole or not at all, scores.json last.  model: its name, for headings.
+    and, where matplotlib is installed, risk_coverage.png, each whole or not at all, scores.json last.  model: its
+    name, for headings.
     Returns the scores as scores.json holds them: minutes, shares 0..1, None where there is nothing to take a mean of.
-    Raises LabelError before anything is read, MissingExtraError for the plot, FaceValueError for a bad `out_dir`.
+    Raises LabelError before anything is read, FaceValueError for a bad `out_dir`.
     """
     rows = read_labels(labels_csv)
     if out_dir is not None:
-        _need_matplotlib()
         _make_folder(Path(out_dir))
     readings = _with_progress(reader.read_many([row.path for row in rows], on_error="return"), len(rows))
     judged = [_judge(row, reading) for row, reading in zip(rows, readings, strict=True)]
@@ -141,9 +141,12 @@ def evaluate(
         contents = {
             "readings.csv": _readings_csv(judged).encode(),
             "worst20.png": _png(draw_worst(judged, title)),
-            "risk_coverage.png": plot_risk_coverage(judged, title),
-            "scores.json": to_json(scores).encode(),
         }
+        try:
+            contents["risk_coverage.png"] = plot_risk_coverage(judged, title)
+        except MissingExtraError as error:
+            print(f"no risk_coverage.png: {error}", file=sys.stderr)
+        contents["scores.json"] = to_json(scores).encode()
         _write_together(Path(out_dir), contents)
     return scores
 
