@@ -11,7 +11,7 @@ from PIL import Image
 from facevalue import Reader
 from facevalue.images import open_picture
 from facevalue.reading import draw_overlay
-from facevalue.sources.clocks import ClockSource, write_pictures
+from facevalue.sources.clocks import ClockSource, rows, write_sheet
 
 HERE = Path(__file__).parent
 
@@ -24,5 +24,6 @@ both[:] = overlay[-1, 0]
 both[:448, :448] = clock
 both[:, 448:] = overlay
 Image.fromarray(both).save(HERE / "overlay.jpg", quality=88)
-write_pictures(HERE / "clocks.png", n=60, seed=4, sheet=True, size_px=112)
+source = ClockSource(empty=0.0)  # a batch of one for each step: sixty clocks, not a few clocks many times
+write_sheet(HERE / "clocks.png", [next(rows(source.batch(4, step, 1))) for step in range(60)], 112)
 Image.open(HERE / "clocks.png").quantize(128).save(HERE / "clocks.png", optimize=True)

@@ -34,6 +34,7 @@ FILL = 0.78  # radius of the straightened dial; training has 0.9 at most, but me
 ENOUGH_PX = 256  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SECOND_HAND_SEEN = 0.2  # a sharp peak has about 0.4 in its highest bin
+SECOND_HAND_APART = 9.0  # degrees: where there is no second hand its head tends to repeat another one
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,8 @@ def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[
 
     circle = [(float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False)]
     marks = {"dial": to_px(circle), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
-    if look.second.second_share > SECOND_HAND_SEEN:
-        marks["second"] = hand(look.second.second_degrees - twelve, 0.85)
+    second = look.second.second_degrees - twelve
+    away = min(abs((second - degrees + 180) % 360 - 180) for degrees in (minutes / 2, minutes * 6))
+    if look.second.second_share > SECOND_HAND_SEEN and away > SECOND_HAND_APART:
+        marks["second"] = hand(second, 0.85)
     return marks
