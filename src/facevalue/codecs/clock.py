@@ -19,6 +19,7 @@ from facevalue.codecs.needles import decode_turned_pair, local_direction, log_so
 
 BINS = 120
 HALF_MINUTES = 12 * BINS
+GRID_MINUTES = np.arange(HALF_MINUTES) / 2
 HALF_BIN = 0.25  # minutes: without it a time on a bin's border would gain or lose a bin by rounding
 POSE_NUMBERS = 7
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
@@ -26,7 +27,8 @@ _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
 def bins_away(minutes: float) -> NDArray[np.float64]:
     """(1440,) how far each half minute of the dial is from a time, in minutes, the shorter way round."""
-    return np.asarray(np.abs((np.arange(HALF_MINUTES) / 2 - minutes + 360) % 720 - 360))
+    apart = np.abs(GRID_MINUTES - minutes % 720)
+    return np.asarray(np.minimum(apart, 720 - apart))
 
 
 @dataclass(frozen=True)
