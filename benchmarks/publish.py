@@ -56,7 +56,9 @@ def calibration_note(about: Mapping[str, str]) -> str:
     if "calibration_held_out" not in about:
         raise click.ClickException("this weight has no calibration_held_out: run facevalue calibrate on it first")
     held_out = json.loads(about["calibration_held_out"])
+    threshold = json.loads(about["calibration"])["threshold"]
     return (
+        f"Below a confidence of {threshold:.0%} a reading is uncertain, and not answered. "
         "Confidence was calibrated on these sets, and its threshold chosen on the first, so “answered” and “of them "
         f"right” are in-sample. Cross-validated ({held_out['folds']} folds, {next(iter(SETS))}, "
         f"n = {held_out['count']}): {percent(held_out['answered'])} answered, "

@@ -15,7 +15,7 @@ from facevalue.sources.clocks import ClockSource, rows, write_sheet
 
 HERE = Path(__file__).parent
 
-clock = ClockSource(size_px=448, empty=0.0).batch(seed=5, step=6, count=1).pictures[0]
+clock = ClockSource(size_px=448, empty=0.0).batch(seed=5, step=13, count=1).pictures[0]
 Image.fromarray(clock).save(HERE / "clock.jpg", quality=88)
 reading = Reader().read(HERE / "clock.jpg")
 overlay = draw_overlay(open_picture(HERE / "clock.jpg"), reading)

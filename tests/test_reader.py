@@ -564,3 +564,9 @@ def test_the_shipped_weight_reads_drawn_clocks() -> None:
     read = np.array([reader.read(picture).number for picture in batch.pictures])
     right = is_right(read, batch.seconds / 60)
     assert right.mean() >= 0.75, f"{right.sum()} of {len(right)} within a minute"
+
+
+@pytest.mark.parametrize("one", ["a.jpg", Path("a.jpg"), b"bytes"], ids=["text", "path", "bytes"])
+def test_read_many_refuses_one_picture(one: Any, tiny_weight: Path) -> None:
+    with pytest.raises(TypeError, match="takes several pictures"):
+        next(Reader("clock", tiny_weight).read_many(one))

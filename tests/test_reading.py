@@ -105,3 +105,9 @@ def test_overlay_draws_each_mark_where_it_is(side: int) -> None:
 def test_overlay_bears_marks_outside_the_picture_and_marks_of_one_point() -> None:
     _, result = marked(64, 64, hour=((-500.0, -500.0), (-400.0, 900.0)), minute=((3.0, 3.0),), dial=())
     assert result.shape[1] == 360
+
+
+def test_a_reading_prints_short() -> None:
+    marks = {"dial": tuple((float(k), 0.0) for k in range(72))}
+    reading = Reading("clock", "10:09", 609.25, 0.97, False, marks=marks)
+    assert repr(reading) == "Reading(clock 10:09, number=609.25, confidence=0.970, uncertain=False)"

@@ -24,10 +24,11 @@ from PIL import Image
 
 from facevalue.cli import main
 from facevalue.codecs.clock import format_time, parse_time
+from facevalue.errors import FaceValueError
 from facevalue.metrics import minutes_apart
 from facevalue.sources import camera, hands, paint
 from facevalue.sources.camera import Pose
-from facevalue.sources.clocks import RADIUS, SECONDS_PER_TURN, ClockBatch, ClockSource, pick_seconds
+from facevalue.sources.clocks import RADIUS, SECONDS_PER_TURN, ClockBatch, ClockSource, pick_seconds, write_pictures
 
 skia = paint.skia
 GOLDEN = Path(__file__).parent / "golden"
@@ -342,3 +343,11 @@ def test_absent_skia_is_one_line(tmp_path: Path, error: str, expected: list[str]
     for text in expected:
         assert text in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_are_never_written_over_others(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 2, seed=1, sheet=False, size_px=24)
+    before = (tmp_path / "labels.csv").read_text()
+    with pytest.raises(FaceValueError, match=r"holds a labels\.csv already"):
+        write_pictures(tmp_path, 1, seed=2, sheet=False, size_px=24)
+    assert (tmp_path / "labels.csv").read_text() == before

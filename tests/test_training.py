@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -88,6 +89,28 @@ def test_killed_several_times(tiny_run: Path, tmp_path: Path, monkeypatch: pytes
             kill_at(patch, step)
             with pytest.raises(Killed):
                 train(tmp_path, resume=True)
+    train(tmp_path, resume=True)
+    assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_the_step_first(
+    number: signal.Signals, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = ClockSource.batch
+
+    def batch_and_ask(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
+        if at == 4 and seed != training.HELD_OUT_SEED:
+            os.kill(os.getpid(), number)
+        return batch(self, seed, at, count)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(ClockSource, "batch", batch_and_ask)
+        with pytest.raises(FaceValueError, match=r"stopped at step 5, which is saved in .*: go on with --resume"):
+            train(tmp_path)
+    assert signal.getsignal(number) == before
+    assert read_checkpoint(tmp_path)["step"] == 5
     train(tmp_path, resume=True)
     assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
 
@@ -341,6 +364,13 @@ def test_a_resumed_run_keeps_its_curves_and_says_where_it_went_on(
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 13))
     sessions = json.loads((tmp_path / "run.json").read_text())["sessions"]
     assert [session["from_step"] for session in sessions] == [0, 7, 12]
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "hidden"])
+def test_sizes_begin_at_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=f"setting {name}=-4: expected a whole number of at least 1"):
+        train(tmp_path, **{name: "-4"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

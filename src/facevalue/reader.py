@@ -144,8 +144,11 @@ class Reader:
     ) -> Iterator[Reading | FaceValueError]:
         """Read pictures in order, a few at a time on all cores, and give those that are ready before asking for more.
 
-        on_error: ``return`` yields the FaceValueError of a picture that can't be read in its place.
+        sources: each as ``read`` takes it.  on_error: ``return`` yields the FaceValueError of a picture that can't be
+        read in its place.
         """
+        if isinstance(sources, str | bytes | os.PathLike):
+            raise TypeError(f"read_many takes several pictures, got {sources!r}; for one there is read")
 
         def attempt(source: Source) -> Reading | FaceValueError:
             try:

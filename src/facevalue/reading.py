@@ -22,7 +22,7 @@ class Alternative:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
     """One instrument read from one picture.
 
@@ -41,6 +41,13 @@ class Reading:
     model: str = ""
     milliseconds: float = 0.0
     marks: Mapping[str, Polyline] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Short: what was read and how surely; runners-up and marks are in the fields."""
+        return (
+            f"Reading({self.kind} {self.value}, number={self.number:.2f}, confidence={self.confidence:.3f}, "
+            f"uncertain={self.uncertain})"
+        )
 
     def to_dict(self, file: str | None = None, *, top: int | None = None) -> dict[str, Any]:
         """The JSON object of ``facevalue read --json``; top: how many values it names, this one among them."""

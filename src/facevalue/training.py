@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -246,7 +246,7 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
             },
         )
 
-    with contextlib.closing(batches(source, recipe, start, workers)) as drawn:
+    with contextlib.closing(batches(source, recipe, start, workers)) as drawn, stop_asked() as asked:
         for step, batch in enumerate(drawn, start):
             rate = learning_rate_at(step, recipe)
             for optimizer in optimizers:
@@ -271,7 +271,8 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
                 writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
                 for name, part in parts.items():
                     writer.add_scalar(f"train/{name}", part.item(), done)
-            if done % PICTURES_EVERY == 0 or now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
+            save_due = now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps or asked.is_set()
+            if done % PICTURES_EVERY == 0 or save_due:
                 refuse_broken(network, run_dir, done)
             if done % PICTURES_EVERY == 0 or done == recipe.steps:
                 scores = score_held_out(network, codec, held_out, device)
@@ -288,10 +289,34 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
                     f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
                 )
                 print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
-            if now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps:
+            if save_due:
                 saved_at = now
                 save(done)
+            if asked.is_set() and done < recipe.steps:
+                writer.close()
+                raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
     writer.close()
+
+
+@contextlib.contextmanager
+def stop_asked() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the loop can end a step, save it and stop; a second one kills."""
+    event = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:

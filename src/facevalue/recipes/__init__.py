@@ -51,6 +51,9 @@ class Recipe:
                 hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(sorted(fields))}"
                 raise SettingError(f"unknown setting {name!r}{hint}")
             values[name] = parse_setting(name, text, getattr(self, name))
+        for name in ("steps", "batch_size", "size_px", "hidden", "squeeze"):
+            if values.get(name, 1) < 1:
+                raise SettingError(f"setting {name}={values[name]}: expected a whole number of at least 1")
         return dataclasses.replace(self, **values)
 
     def to_json(self) -> str:

@@ -746,6 +746,8 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
         if sheet:
             write_sheet(out, list(chosen), size_px)
             return
+        if (out / "labels.csv").exists():
+            raise FaceValueError(f"{out} holds a labels.csv already: name another folder")
         (out / "images").mkdir(parents=True, exist_ok=True)
         lines = ["file,label,seconds,hour_degrees,minute_degrees,twelve_degrees"]
         for index, (picture, label) in enumerate(chosen):
