@@ -101,7 +101,10 @@ def pick_loose_pose(rnd: Random, body_radius: float, turns: bool) -> Pose:
 
 
 def pick_straight_pose(rnd: Random, turns: bool) -> Pose:
-    """As the straightening leaves it: the dial fills 9/10 of the picture, with the errors of a found pose."""
+    """Nearly straight: the dial fills about 9/10 of the picture, with the errors of a found pose.
+
+    The reader straightens with more room (``reader.FILL``), which the loose poses cover.
+    """
     radius = 0.9 * math.exp(rnd.gauss(0, 0.06))
     centre = (rnd.gauss(0, 0.03), rnd.gauss(0, 0.03))
     return tilted(rnd, radius, centre, min(abs(rnd.gauss(0, 9)), 30.0), pick_rotation(rnd, turns))
