@@ -59,6 +59,7 @@ def calibration_note(about: Mapping[str, str]) -> str:
     threshold = json.loads(about["calibration"])["threshold"]
     return (
         f"Below a confidence of {threshold:.0%} a reading is uncertain, and not answered. "
+        "These are development sets: drawing and straightening were chosen by looking at them. "
         "Confidence was calibrated on these sets, and its threshold chosen on the first, so “answered” and “of them "
         f"right” are in-sample. Cross-validated ({held_out['folds']} folds, {next(iter(SETS))}, "
         f"n = {held_out['count']}): {percent(held_out['answered'])} answered, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -157,19 +157,24 @@ def test_read_many_of_nothing(reader: Reader) -> None:
     assert list(reader.read_many([])) == []
 
 
-def test_read_many_asks_only_for_a_few_ahead(reader: Reader, clocks: NDArray[np.uint8]) -> None:
-    asked = 0
+class Endless:
+    """A source that never ends, and counts how often it was asked for a picture."""
 
-    def endless() -> Any:
-        nonlocal asked
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        self.picture, self.asked = picture, 0
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         while True:
-            asked += 1
-            yield clocks[0]
+            self.asked += 1
+            yield self.picture
 
-    results = reader.read_many(endless(), workers=2)
+
+def test_read_many_asks_only_for_a_few_ahead(reader: Reader, clocks: NDArray[np.uint8]) -> None:
+    source = Endless(clocks[0])
+    results = reader.read_many(source, workers=2)
     assert isinstance(next(results), Reading)
     results.close()  # type: ignore[attr-defined]
-    assert asked <= 6
+    assert source.asked <= 6
 
 
 def test_read_many_gives_readings_as_they_come(
@@ -186,18 +191,11 @@ def test_read_many_gives_readings_as_they_come(
             return done
 
     monkeypatch.setattr("facevalue.reader.ThreadPoolExecutor", AtOnce)
-    asked = 0
-
-    def endless() -> Any:
-        nonlocal asked
-        while True:
-            asked += 1
-            yield clocks[0]
-
-    results = reader.read_many(endless(), workers=4)
+    source = Endless(clocks[0])
+    results = reader.read_many(source, workers=4)
     for count in range(1, 4):
         assert isinstance(next(results), Reading)
-        assert asked == count
+        assert source.asked == count
     results.close()  # type: ignore[attr-defined]
 
 

@@ -125,8 +125,7 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         raise MissingExtraError("calibration needs the laboratory: pip install 'facevalue[train]'") from error
     from facevalue.codecs.clock import format_time, parse_time
     from facevalue.evaluate import read_labels
-    from facevalue.images import open_picture
-    from facevalue.reader import ENOUGH_PX, Look, find_weight, load_weight, look_twice
+    from facevalue.reader import Look, find_weight, load_weight, look_at
     from facevalue.sources.clocks import ClockSource
 
     weight_file = find_weight("clock", weight_file)
@@ -134,7 +133,6 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
     features: list[dict[str, float]] = []
     right: list[bool] = []
     of_table: list[int] = []
-
     groups: list[int] = []
 
     def add(look: Look, true_minutes: float, number: int, name: str) -> None:
@@ -146,7 +144,7 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
     for number, table in enumerate(tables):
         for row in read_labels(table):
             try:
-                add(look_twice(weight, open_picture(row.path, at_least_px=ENOUGH_PX)), row.minutes, number, row.file)
+                add(look_at(weight, row.path)[0], row.minutes, number, row.file)
             except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
         if number not in of_table:
@@ -154,9 +152,8 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
     drawn = ClockSource(size_px=2 * weight.size_px, empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
     for index, (picture, seconds) in enumerate(zip(drawn.pictures, drawn.seconds, strict=True)):
-        add(
-            look_twice(weight, picture), float(seconds) / 60, len(tables), f"drawn {index}"
-        )  # NaN, without a dial, is never right
+        # Without a dial the time is NaN, and whatever is read is never right.
+        add(look_at(weight, picture)[0], float(seconds) / 60, len(tables), f"drawn {index}")
     print(f"drawn pictures: read {of_table.count(len(tables))}", file=sys.stderr)
     were_right, tables_of, group = np.array(right), np.array(of_table), np.array(groups)
     counts = np.bincount(tables_of, minlength=len(tables) + 1)

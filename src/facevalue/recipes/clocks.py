@@ -1,4 +1,11 @@
-"""Clock recipes."""
+"""Clock recipes.
+
+clocks/wild   The shipped reader. Expected 80 % of clocks-real within a minute; 7,000 steps of 256 drawn clocks,
+              89 minutes of two CPU cores, gave 91.4 % (clocks-reset 99.2 %, clocks-painted 91.0 %), seed 1.
+              facevalue train clocks/wild --compile
+clocks/tiny   A minute of one core, to try the way from drawing to reading. It reads little.
+              facevalue train clocks/tiny
+"""
 
 from facevalue.recipes import Recipe
 
