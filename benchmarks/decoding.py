@@ -20,7 +20,8 @@ from facevalue.codecs.needles import local_direction, log_softmax
 from facevalue.evaluate import read_labels
 from facevalue.images import RGB, open_picture, warp, whole_picture
 from facevalue.metrics import is_right
-from facevalue.reader import ENOUGH_PX, Weight, find_weight, load_weight, look_twice
+from facevalue.look_clock import ENOUGH_PX, look_twice
+from facevalue.reader import Weight, find_weight, load_weight
 
 
 def upright(outputs: dict[str, Floats]) -> ClockBelief:
@@ -39,7 +40,7 @@ def head_by_head(outputs: dict[str, Floats]) -> float:
 
 def ways(weight: Weight, rgb: RGB) -> dict[str, float]:
     """Minutes read in each way."""
-    outputs = weight.run(warp(rgb, whole_picture(rgb), weight.size_px)[None])
+    outputs = weight.run(warp(rgb, whole_picture(rgb), weight.frame_px)[None])
     look = look_twice(weight, rgb)
     return {
         "each hand alone": head_by_head(outputs),

@@ -81,7 +81,7 @@ def draw_pictures(folder: Path, count: int) -> list[Path]:
 def measure_model(model: str | None, picture: Path, runs: int) -> dict[str, Any]:
     """One crop of the network's input size, in memory: through the Reader, and through its bare ONNX session."""
     reader = Reader("clock", model, threads=1)
-    weight, size_px = reader.weight, reader.weight.size_px
+    weight, (size_px, _) = reader.weight, reader.weight.frame_px
     pixels = np.random.default_rng(1).integers(0, 256, (1, size_px, size_px, 3), dtype=np.uint8)
     crop = resize(open_picture(picture), size_px)
     return {

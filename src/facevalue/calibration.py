@@ -19,19 +19,27 @@ from facevalue.metrics import is_right, threshold_for_accuracy
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
 FOLDS = 5
-FEATURES = ("both", "first", "second", "dial")
+FEATURES = ("both", "first", "second", "dial")  # of clocks
+FEATURES_OF = {"clock": FEATURES, "digits": ("joint", "least", "place", "length", "counted")}
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """weights: of the logits of ``FEATURES``, then the bias.  threshold: below it a reading is uncertain."""
+    """weights: of the logits of the features, then the bias.  threshold: below it a reading is uncertain."""
 
     weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0)
     threshold: float = 0.5
+    features: tuple[str, ...] = FEATURES
+
+    @classmethod
+    def untrained(cls, kind: str) -> Calibration:
+        """The first feature as it is, for a kind of instrument."""
+        features = FEATURES_OF[kind]
+        return cls((1.0, *[0.0] * len(features)), features=features)
 
     def confidence(self, features: Mapping[str, float]) -> float:
-        """Probability that the reading is right. features: each 0..1, as ``reader.Look.features`` gives them."""
-        row = logits([features])[0]
+        """Probability that the reading is right. features: each 0..1, as a look's ``features`` gives them."""
+        row = logits([features], self.features)[0]
         score = sum(w * x for w, x in zip(self.weights, (*row, 1.0), strict=True))
         return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
 
@@ -45,14 +53,15 @@ class Calibration:
         if not isinstance(fields, dict):
             raise ValueError("a calibration of weights and threshold")
         weights = tuple(float(weight) for weight in fields["weights"])
-        if len(weights) != len(FEATURES) + 1:
-            raise ValueError(f"a calibration of {len(FEATURES)} features")
-        return cls(weights, float(fields["threshold"]))
+        features = tuple(str(name) for name in fields.get("features", FEATURES))
+        if len(weights) != len(features) + 1:
+            raise ValueError(f"a calibration of {len(features)} features")
+        return cls(weights, float(fields["threshold"]), features)
 
 
-def logits(features: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
-    """(N, len(FEATURES)) log-odds of the features, kept within 1e-4..1 - 1e-4."""
-    p = np.array([[row[name] for name in FEATURES] for row in features], dtype=np.float64).clip(1e-4, 1 - 1e-4)
+def logits(features: Sequence[Mapping[str, float]], names: Sequence[str] = FEATURES) -> NDArray[np.float64]:
+    """(N, len(names)) log-odds of the features, kept within 1e-4..1 - 1e-4."""
+    p = np.array([[row[name] for name in names] for row in features], dtype=np.float64).clip(1e-4, 1 - 1e-4)
     return np.asarray(np.log(p / (1 - p)))
 
 
@@ -61,12 +70,13 @@ def fit(
     right: NDArray[np.bool_],
     sample_weight: NDArray[np.float64],
     ridge: float = 1.0,
+    names: Sequence[str] = FEATURES,
 ) -> tuple[float, ...]:
     """Weights of the logistic regression, by Newton's method with a small ridge. Never a negative slope.
 
-    features: N rows.  right: (N,) bool.  sample_weight: (N,).
+    features: N rows with these names.  right: (N,) bool.  sample_weight: (N,).
     """
-    x = np.column_stack([logits(features), np.ones(len(features))])
+    x = np.column_stack([logits(features, names), np.ones(len(features))])
     y = right.astype(np.float64)
     free = np.ones(x.shape[1], dtype=bool)
     while True:
@@ -81,7 +91,7 @@ def fit(
             w -= step
             if np.abs(step).max() < 1e-8:
                 break
-        negative = [k for k in range(len(FEATURES)) if w[k] < 0]
+        negative = [k for k in range(len(names)) if w[k] < 0]
         if not negative:
             return tuple(float(v) for v in w)
         free[min(negative, key=lambda k: w[k])] = False
@@ -125,7 +135,8 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         raise MissingExtraError("calibration needs the laboratory: pip install 'facevalue[train]'") from error
     from facevalue.codecs.clock import format_time, parse_time
     from facevalue.evaluate import read_labels
-    from facevalue.reader import Look, find_weight, load_weight, look_at
+    from facevalue.look_clock import Look, look_at
+    from facevalue.reader import find_weight, load_weight
     from facevalue.sources.clocks import ClockSource
 
     weight_file = find_weight("clock", weight_file)
@@ -150,7 +161,7 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         if number not in of_table:
             raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
-    drawn = ClockSource(size_px=2 * weight.size_px, empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
+    drawn = ClockSource(size_px=2 * weight.frame_px[0], empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
     for index, (picture, seconds) in enumerate(zip(drawn.pictures, drawn.seconds, strict=True)):
         # Without a dial the time is NaN, and whatever is read is never right.
         add(look_at(weight, picture)[0], float(seconds) / 60, len(tables), f"drawn {index}")

@@ -22,7 +22,9 @@ from facevalue import __version__
 from facevalue.errors import FaceValueError, PictureError
 
 if TYPE_CHECKING:
+    from facevalue.camera import Crop
     from facevalue.reading import Reading
+    from facevalue.sources.datasets import Split
 
 
 class Refusal(click.ClickException):
@@ -246,6 +248,86 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+# ---- camera ----------------------------------------------------------------------------------------------------------
+
+
+def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Crop | None:
+    """The part of the picture that is read."""
+    if text is None:
+        return None
+    from facevalue.camera import parse_crop
+
+    try:
+        return parse_crop(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
+@main.command()
+@click.argument("source", required=False)
+@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@click.option("--device", metavar="N", type=click.IntRange(min=0), help="Number of the camera.  [default: 0]")
+@click.option(
+    "--every",
+    "every_seconds",
+    metavar="SECONDS",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, max=86_400),
+    help="Time between readings, of a video in its own time; 0: every frame that can be had.",
+)
+@click.option("--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels.")
+@click.option("--all", "all_readings", is_flag=True, help="Print each reading, not only those with a new value.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--overlay",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Keep the latest picture there, with its reading drawn on it: a .jpg or .png file, or camera.jpg in a folder.",
+)
+@click.option("--show", is_flag=True, help="Show it in a window; q ends.")
+@click.option("--count", metavar="N", type=click.IntRange(min=1), help="End after N readings.")
+@click.option("--model", metavar="FILE", help="Read with this weight file.")
+def camera(
+    source: str | None,
+    kind: str,
+    device: int | None,
+    every_seconds: float,
+    crop: Crop | None,
+    all_readings: bool,
+    as_json: bool,
+    overlay: Path | None,
+    show: bool,
+    count: int | None,
+    model: str | None,
+) -> None:
+    """Read live from a camera: a webcam by its number, or SOURCE: a stream's address, a device, or a video file.
+
+    Prints a line for each new value: the time (of a video: minutes and seconds into it), value, confidence.
+    Exit code 0: the video's end, the count, Ctrl-C; 1: the camera failed; 2: wrong usage.
+    """
+    if source is not None and device is not None:
+        raise click.UsageError(f"--device {device} and {source!r} are two cameras; give one")
+    from facevalue.camera import camera_command
+
+    try:
+        camera_command(
+            source if source is not None else device or 0,
+            kind=kind,
+            model=model,
+            every_seconds=every_seconds,
+            crop=crop,
+            as_json=as_json,
+            all_readings=all_readings,
+            overlay=overlay,
+            show=show,
+            count=count,
+        )
+    except PictureError as error:
+        click.echo(printable(str(error)), err=True)
+        raise click.exceptions.Exit(1) from error
+
+
 # ---- the laboratory --------------------------------------------------------------------------------------------------
 
 
@@ -283,13 +365,25 @@ def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int) 
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint, bit for bit.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then a quarter faster.")
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets that the recipe needs.  [default: $FACEVALUE_DATA, or fetched]",
+)
 def train(
-    recipe: str, settings: dict[str, str], out: Path | None, resume: bool, workers: int | None, compiled: bool
+    recipe: str,
+    settings: dict[str, str],
+    out: Path | None,
+    resume: bool,
+    workers: int | None,
+    compiled: bool,
+    data: Path | None,
 ) -> None:
     """Train the network of RECIPE, such as clocks/wild."""
     from facevalue import training
 
-    run_dir = training.run(recipe, settings, out, resume, workers, compiled)
+    run_dir = training.run(recipe, settings, out, resume, workers, compiled, data)
     click.echo(f"trained; turn it into a weight file with: facevalue export {run_dir}", err=True)
 
 
@@ -338,3 +432,41 @@ def export(run_dir: Path, out: Path | None) -> None:
     from facevalue.export import export_command
 
     export_command(run_dir, out)
+
+
+def check_lengths(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """``1:5`` as the shortest and the longest number of digits."""
+    if text is None:
+        return None
+    shortest, _, longest = text.partition(":")
+    if not (shortest.isdecimal() and longest.isdecimal() and 1 <= int(shortest) <= int(longest) <= 20):
+        raise click.BadParameter(f"{text!r}: expected SHORTEST:LONGEST, such as 1:5, at most 20", ctx, parameter)
+    return int(shortest), int(longest)
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--split", type=click.Choice(["train", "test"]), help="Which part, where SOURCE holds both.")
+@click.option("--count", type=click.IntRange(min=1), help="That many, drawn at random.  [default: all; 1000 sequences]")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Same seed, same pictures.")
+@click.option(
+    "--sequences", metavar="1:5", callback=check_lengths, help="Rows of 1 to 5 random digits instead of single ones."
+)
+def unpack(
+    source: Path,
+    out: Path,
+    split: Split | None,
+    count: int | None,
+    seed: int,
+    sequences: tuple[int, int] | None,
+) -> None:
+    """Write the data set SOURCE as pictures with a labels.csv into the folder OUT.
+
+    SOURCE is an idx file of pictures (MNIST), an .npz, a .mat of SVHN, a folder of one of them, or the name of a data
+    set that can be downloaded: mnist, fashion-mnist, svhn.
+    """
+    from facevalue.sources import datasets
+
+    written = datasets.unpack(source, out, split=split, count=count, seed=seed, sequences=sequences)
+    click.echo(f"{written} picture{'s' * (written != 1)} and their labels.csv are in {out}", err=True)

@@ -20,6 +20,7 @@ from facevalue.codecs import Codec, make_codec
 from facevalue.errors import FaceValueError, MissingExtraError, ModelError
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
+from facevalue.sources import Source
 from facevalue.training import make_network, make_source
 
 # Largest difference of raw outputs that rounding the stored weights to fp16 may make: in logits, or in pose units.
@@ -28,7 +29,7 @@ HALF_FROM = 256  # tensors of at least this many numbers are stored in fp16
 
 
 class Exported(nn.Module):
-    """The network as its file has it: (N, S, S, 3) uint8 in, one output a head."""
+    """The network as its file has it: (N, H, W, 3) uint8 in, one output a head."""
 
     def __init__(self, network: nn.Module, codec: Codec) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]
     return recipe, codec, network.eval()
 
 
-def export(run_dir: Path, out: Path, name: str) -> Path:
+def export(run_dir: Path, out: Path, name: str, data: Path | None = None) -> Path:
     """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
 
     Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written.
@@ -62,7 +63,7 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
     state = read_checkpoint(run_dir)
     recipe, codec, network = trained_network(state)
     module = Exported(network, codec).eval()
-    example = torch.zeros(2, recipe.size_px, recipe.size_px, 3, dtype=torch.uint8)
+    example = torch.zeros(2, recipe.size_px, recipe.frame_px[0], 3, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's remarks on its own workings
@@ -83,12 +84,13 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
         "kind": recipe.kind,
         "codec": recipe.codec,
         "size_px": str(recipe.size_px),
+        "width_px": str(recipe.frame_px[0]),
         "heads": json.dumps([[head.name, head.size, head.kind] for head in codec.heads]),
         "recipe": recipe.to_json(),
         "recipe_hash": recipe.hash(),
         "steps": str(state["step"]),
         "training_minutes": f"{float(state['seconds']) / 60:.0f}",
-        "calibration": Calibration().to_json(),
+        "calibration": Calibration.untrained(recipe.kind).to_json(),
         "facevalue": __version__,
     }
     onnx.helper.set_model_props(model, metadata)
@@ -96,7 +98,7 @@ def export(run_dir: Path, out: Path, name: str) -> Path:
     temporary = out.with_name(out.name + ".tmp")
     try:
         temporary.write_bytes(model.SerializeToString())
-        check_parity(temporary, module, recipe)
+        check_parity(temporary, module, make_source(recipe, data))
         temporary.replace(out)
     except OSError as error:
         raise FaceValueError(f"can't write {out}: {error.strerror or error}") from error
@@ -133,9 +135,9 @@ def store_as_half(model: object) -> None:
     del graph.value_info[:]
 
 
-def check_parity(path: Path, module: Exported, recipe: Recipe) -> None:
-    """Compare the file with the network on drawn pictures. Raises ModelError when they differ."""
-    pictures = make_source(recipe).batch(seed=987, step=0, count=32).pictures
+def check_parity(path: Path, module: Exported, source: Source) -> None:
+    """Compare the file with the network on pictures of its source. Raises ModelError when they differ."""
+    pictures = source.batch(seed=987, step=0, count=32).pictures
     with torch.inference_mode():
         expected = dict(zip(module.names, (o.numpy() for o in module(torch.from_numpy(pictures))), strict=True))
     weight = load_weight(path, threads=1)
@@ -148,9 +150,9 @@ def check_parity(path: Path, module: Exported, recipe: Recipe) -> None:
             )
 
 
-def export_command(run_dir: Path, out: Path | None) -> None:
+def export_command(run_dir: Path, out: Path | None, data: Path | None = None) -> None:
     """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name."""
     target = out or run_dir / "weight.onnx"
     name = out.stem if out else run_dir.name
-    export(run_dir, target, name)
+    export(run_dir, target, name, data)
     print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)

@@ -18,6 +18,7 @@ RGB = NDArray[np.uint8]  # (H, W, 3)
 Source = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 120_000_000  # lets a 108-megapixel phone photo through; 360 MB once decoded
+ROW_STRETCH = 1.6
 MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
 EXTENSIONS = (
     ".avif",
@@ -86,28 +87,46 @@ def whole_picture(rgb: RGB) -> NDArray[np.float64]:
     return np.array([[half, 0.0, width / 2], [0.0, half, height / 2], [0.0, 0.0, 1.0]])
 
 
-def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int) -> RGB:
+def fit_row(width: float, height: float, size_px: tuple[int, int]) -> tuple[float, float]:
+    """Scales (x, y) that fit a picture of a row of digits into a frame of size_px (width, height).
+
+    A wide picture is stretched upwards by up to ROW_STRETCH, so that its digits use the frame; no other is distorted.
+    """
+    across, down = size_px[0] / width, size_px[1] / height
+    return (across, min(down, ROW_STRETCH * across)) if across < down else (down, down)
+
+
+def whole_row(rgb: RGB, size_px: tuple[int, int]) -> NDArray[np.float64]:
+    """Homography (3, 3) from [-1, 1]^2 to pixels that fits the whole picture, centred, into a frame of that size."""
+    height, width = rgb.shape[:2]
+    across, down = fit_row(width, height, size_px)
+    return np.array([[size_px[0] / across / 2, 0.0, width / 2], [0.0, size_px[1] / down / 2, height / 2], [0, 0, 1.0]])
+
+
+def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, int]) -> RGB:
     """Sample a picture through a homography, antialiased; black outside.
 
     rgb: (H, W, 3) uint8.  homography: (3, 3), from [-1, 1]^2 (x right, y down, the borders of the result) to pixels of
-    the picture (its top left corner is (0, 0), the first pixel's centre (0.5, 0.5)).  Returns (size_px, size_px, 3).
+    the picture (its top left corner is (0, 0), the first pixel's centre (0.5, 0.5)).  size_px: width and height of the
+    result, or the side of a square one.  Returns (height, width, 3).
     """
-    to_square = np.array([[2 / size_px, 0.0, -1.0], [0.0, 2 / size_px, -1.0], [0.0, 0.0, 1.0]])
+    across, down = (size_px, size_px) if isinstance(size_px, int) else size_px
+    to_square = np.array([[2 / across, 0.0, -1.0], [0.0, 2 / down, -1.0], [0.0, 0.0, 1.0]])
     matrix = homography @ to_square
-    ends = np.array([[0, size_px, size_px, 0], [0, 0, size_px, size_px], [1, 1, 1, 1]])
+    ends = np.array([[0, across, across, 0], [0, 0, down, down], [1, 1, 1, 1]])
     corners = matrix @ ends
-    if np.any(corners[2] <= 1e-6):  # the horizon crosses the square: nothing sensible is seen
-        return np.zeros((size_px, size_px, 3), np.uint8)
+    if np.any(corners[2] <= 1e-6):  # the horizon crosses the frame: nothing sensible is seen
+        return np.zeros((down, across, 3), np.uint8)
     xy = corners[:2] / corners[2]
     height, width = rgb.shape[:2]
     left, top = np.clip(np.floor(xy.min(axis=1)) - 2, 0, (width, height)).astype(int)
     right, bottom = np.clip(np.ceil(xy.max(axis=1)) + 2, 0, (width, height)).astype(int)
     if right - left < 2 or bottom - top < 2:
-        return np.zeros((size_px, size_px, 3), np.uint8)
+        return np.zeros((down, across, 3), np.uint8)
     part = Image.fromarray(np.ascontiguousarray(rgb[top:bottom, left:right]))
     x, y = xy[0], xy[1]
     area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-    step = float(np.sqrt(area)) / size_px  # pixels of the picture for each one of the result
+    step = float(np.sqrt(area / (across * down)))  # pixels of the picture for each one of the result
     shrunk = np.eye(3)
     if step > 1.15:
         size = max(2, round(part.width / step)), max(2, round(part.height / step))
@@ -116,9 +135,7 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int) -> RGB:
     moved = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
     matrix = shrunk @ moved @ matrix
     coefficients = (matrix / matrix[2, 2]).ravel()[:8]
-    result = part.transform(
-        (size_px, size_px), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC
-    )
+    result = part.transform((across, down), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC)
     return np.asarray(result)
 
 

@@ -40,12 +40,14 @@ def total_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum over heads, and each head's mean loss.
 
-    targets: by head name, values and weights (B,); pictures of weight 0 don't count.
+    targets: by head name, values and weights (B,), or (B, places); what has weight 0 does not count.
     """
     means = {}
     for head in heads:
-        values, weight = targets[head.name]
-        each = LOSSES[head.kind](outputs[head.name], values)
+        output, (values, weight) = outputs[head.name], targets[head.name]
+        if head.places > 1:  # each place as a picture of its own
+            output, values, weight = output.flatten(0, 1), values.flatten(0, 1), weight.flatten()
+        each = LOSSES[head.kind](output, values)
         means[head.name] = (each * weight).sum() / weight.sum().clamp(min=1)
     total = torch.stack([head.weight * means[head.name] for head in heads]).sum()
     return total, {name: mean.detach() for name, mean in means.items()}

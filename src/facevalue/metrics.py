@@ -90,6 +90,23 @@ def time_scores(read_minutes: ArrayLike, true_minutes: ArrayLike) -> TimeScores:
     )
 
 
+def places_apart(read: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
+    """Shortest way round a drum of ten between two places: 9.9 and 0.1 are 0.2 apart.
+
+    read, true: (N,) float, 0 <= place < 10.  Returns (N,) float, 0..5; NaN stays NaN.
+    """
+    apart = np.abs(np.asarray(read, np.float64) - np.asarray(true, np.float64)) % 10
+    return np.asarray(np.minimum(apart, 10 - apart), np.float64)
+
+
+def place_is_right(read: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each place on a drum is within a tenth of the truth: what "right" means of a single rolling digit.
+
+    read, true: (N,) float, 0 <= place < 10.  Returns (N,) bool; NaN is never right.
+    """
+    return np.asarray(places_apart(read, true) <= 0.1 + 1e-6)
+
+
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share answered, and share wrong among the answered, as the confidence asked for falls.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,12 @@ class Alternative:
 class Reading:
     """One instrument read from one picture.
 
-    value: as a person would write it ("10:09"); number: the same as a float (minutes past twelve, 0 <= m < 720);
+    value: as a person would write it ("10:09", "0042.7", "?" for a digit that can't be told); number: the same as a
+    float (minutes past twelve, 0 <= m < 720; of digits the value with the last drum's fraction, of a single digit its
+    place, 0 <= p < 10; NaN where it can't be told);
     confidence: calibrated probability of being right, 0..1; uncertain: below the model's threshold;
-    alternatives: runners-up, likeliest first; marks: polylines in picture pixels, "dial" a closed outline,
-    "hour", "minute" and "second" from the centre to the tip.
+    alternatives: runners-up, likeliest first; marks: polylines in picture pixels, "dial" and "digit 1", "digit 2", ...
+    closed outlines, "hour", "minute" and "second" from the centre to the tip.
     """
 
     kind: str
@@ -55,7 +58,7 @@ class Reading:
         result |= {
             "kind": self.kind,
             "value": self.value,
-            "number": round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2),
+            "number": None if math.isnan(self.number) else self._rounded_number(),
             "confidence": round(self.confidence, 4),
             "uncertain": self.uncertain,
             "alternatives": [
@@ -74,6 +77,11 @@ class Reading:
             text += "   (" + ", ".join(f"{other.value} {other.confidence:.0%}" for other in shown) + ")"
         return text
 
+    def _rounded_number(self) -> float:
+        if self.kind == "digits":
+            return self.number  # as many decimals as are seen
+        return round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2)
+
     def _runners_up(self, top: int | None) -> tuple[Alternative, ...]:
         return self.alternatives if top is None else self.alternatives[: max(top - 1, 0)]
 
@@ -88,7 +96,9 @@ _STROKES = {
     "second": ((255, 90, 110), 0.006),
     "minute": ((70, 190, 255), 0.011),
     "hour": (_AMBER, 0.016),
+    "digit": ((90, 220, 140), 0.006),
 }
+_CLOSED = ("dial", "digit")
 _LEGIBLE_PX = 360  # a smaller picture is enlarged to this before it is drawn on
 _LONGEST_ENLARGED_PX = 1440  # but not beyond this
 _SMOOTHED_PX = 1600  # up to this size, strokes are drawn three times as large and reduced
@@ -126,18 +136,21 @@ def _draw_marks(size: tuple[int, int], marks: Mapping[str, Polyline], enlarged: 
     finer = 3 if max(size) <= _SMOOTHED_PX else 1
     layer = Image.new("RGBA", (size[0] * finer, size[1] * finer), (*_INK, 0))
     draw = ImageDraw.Draw(layer)
-    for name, (colour, share) in _STROKES.items():
+    # "digit 1" is drawn as every digit is
+    order = [(kind, mark) for kind in _STROKES for name, mark in marks.items() if name.partition(" ")[0] == kind]
+    for name, mark in order:
+        colour, share = _STROKES[name]
         # pixel centres are at whole numbers in the picture, at halves on the layer
-        points = [((x + 0.5) * enlarged * finer, (y + 0.5) * enlarged * finer) for x, y in marks.get(name, ())]
+        points = [((x + 0.5) * enlarged * finer, (y + 0.5) * enlarged * finer) for x, y in mark]
         if len(points) < 2:
             continue
-        if name == "dial":
+        if name in _CLOSED:
             points += points[:2]  # closed, with a round joint where it closes
         width = max(2.0, share * min(size)) * finer
         edge = max(1.0, 0.003 * min(size)) * finer
         for ink, extra in ((_INK, 2 * edge), (colour, 0.0)):
             draw.line(points, fill=ink, width=round(width + extra), joint="curve")
-            if name != "dial":
+            if name not in _CLOSED:
                 for (x, y), radius in ((points[0], width * 0.5), (points[-1], width)):
                     radius += extra / 2
                     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -23,15 +23,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facevalue import __version__, metrics
+from facevalue import __version__
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.losses import total_loss
 from facevalue.networks.convnet import ConvNet
+from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import Recipe, find_recipe
-from facevalue.sources.clocks import ClockBatch, ClockSource
+from facevalue.sources import Batch, Source
 
 CHECKPOINT_SECONDS = 120.0
 SCALARS_EVERY = 20
@@ -40,16 +41,24 @@ HELD_OUT_SEED = 1_000_003
 HELD_OUT_PICTURES = 512
 
 
-def make_source(recipe: Recipe) -> ClockSource:
-    if recipe.source != "clocks/wild":
-        raise SettingError(f"there is no source {recipe.source!r}; there is: clocks/wild")
-    return ClockSource(size_px=recipe.size_px)
+def make_source(recipe: Recipe, data: Path | None = None) -> Source:
+    """The recipe's source. data: folder of the data sets, None for where ``datasets.find_dataset`` looks."""
+    from facevalue.sources.clocks import ClockSource
+    from facevalue.sources.digits import DigitSource
+
+    table: dict[str, Callable[[], Source]] = {
+        "clocks/wild": lambda: ClockSource(size_px=recipe.size_px),
+        "digits/wild": lambda: DigitSource(size_px=recipe.frame_px, data=data),
+    }
+    if recipe.source not in table:
+        raise SettingError(f"there is no source {recipe.source!r}; there are: {', '.join(sorted(table))}")
+    return table[recipe.source]()
 
 
 def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
     """The recipe's network, its start drawn from the recipe's seed."""
-    if recipe.network != "convnet":
-        raise SettingError(f"there is no network {recipe.network!r}; there is: convnet")
+    if recipe.network not in ("convnet", "rownet"):
+        raise SettingError(f"there is no network {recipe.network!r}; there are: convnet, rownet")
     stages, blocks = len(recipe.widths), recipe.blocks
     if len(blocks) != stages or 0 in blocks[1:] or recipe.size_px < 1 or recipe.size_px % 2**stages:
         raise SettingError(
@@ -57,6 +66,8 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
             f"blocks as widths, none but the first 0, and a size that {2**stages} divides, as each stage halves it"
         )
     torch.manual_seed(recipe.seed)
+    if recipe.network == "rownet":
+        return RowNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden)
     return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
 
 
@@ -73,7 +84,7 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> Generator[ClockBatch]:
+def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generator[Batch]:
     """The batches of steps ``start``, ``start`` + 1, ..., drawn ahead in worker processes.
 
     Each is a pure function of (seed, step), so neither the number of workers nor a resume changes a pixel.
@@ -84,7 +95,7 @@ def batches(source: ClockSource, recipe: Recipe, start: int, workers: int) -> Ge
             yield source.batch(recipe.seed, step, recipe.batch_size)
         return
     context = multiprocessing.get_context("spawn")
-    ahead: collections.deque[Future[ClockBatch]] = collections.deque()
+    ahead: collections.deque[Future[Batch]] = collections.deque()
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             for step in range(start, recipe.steps):
@@ -113,19 +124,15 @@ def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 @torch.inference_mode()
-def score_held_out(network: nn.Module, codec: Codec, held_out: ClockBatch, device: torch.device) -> dict[str, float]:
-    """The metrics of evaluation on drawn clocks that training never sees."""
+def score_held_out(network: nn.Module, codec: Codec, held_out: Batch, device: torch.device) -> dict[str, float]:
+    """The metrics of evaluation on pictures that training never sees."""
     network.eval()
     outputs: dict[str, list[NDArray[np.float32]]] = collections.defaultdict(list)
     for part in to_tensor(held_out.pictures, device).split(128):  # type: ignore[no-untyped-call]
         for name, value in network(part).items():
             outputs[name].append(value.float().cpu().numpy())
     network.train()
-    beliefs = codec.decode({name: np.concatenate(parts) for name, parts in outputs.items()})
-    shown = ~np.isnan(held_out.seconds)
-    read = np.array([belief.minutes() for belief in beliefs])[shown]
-    scores = metrics.time_scores(read, held_out.seconds[shown] / 60)
-    return {name: float(value) for name, value in scores.items()}  # type: ignore[arg-type]
+    return held_out.scores(codec.decode({name: np.concatenate(parts) for name, parts in outputs.items()}))
 
 
 def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool) -> None:
@@ -174,11 +181,12 @@ def run(
     resume: bool,
     workers: int | None = None,
     compiled: bool = False,
+    data: Path | None = None,
 ) -> Path:
     """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
 
     recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
-    ``runs/<name>-<hash>``.
+    ``runs/<name>-<hash>``.  data: folder of the data sets that the recipe trains on, if any.
     Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
@@ -191,18 +199,26 @@ def run(
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FaceValueError(f"can't make the run's folder {run_dir}: {error.strerror}") from error
-    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled)
+    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data)
     return run_dir
 
 
-def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = None, compiled: bool = False) -> None:
+def train(
+    recipe: Recipe,
+    run_dir: Path,
+    *,
+    resume: bool,
+    workers: int | None = None,
+    compiled: bool = False,
+    data: Path | None = None,
+) -> None:
     """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir."""
     from torch.utils.tensorboard import SummaryWriter
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if workers is None:
         workers = max(1, (os.cpu_count() or 2) - 1)
-    codec, source = make_codec(recipe.codec), make_source(recipe)
+    codec, source = make_codec(recipe.codec), make_source(recipe, data)
     network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay)
     start, trained_seconds = 0, 0.0
@@ -279,7 +295,7 @@ def train(recipe: Recipe, run_dir: Path, *, resume: bool, workers: int | None = 
                 for name, value in scores.items():
                     writer.add_scalar(f"held_out/{name}", value, done)
                 writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
-                print(f"\nstep {done}: drawn clocks held out: " + describe_scores(scores), file=sys.stderr, flush=True)
+                print(f"\nstep {done}: held out: {held_out.describe(scores)}", file=sys.stderr, flush=True)
             if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or done == recipe.steps:
                 told_at = now
                 pace = (now - began) / (done - start)
@@ -326,10 +342,6 @@ def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:
             f"step {step}: the weights are no longer finite; the last good checkpoint stands in {run_dir}. "
             "Try a lower --set learning_rate"
         )
-
-
-def describe_scores(scores: dict[str, float]) -> str:
-    return f"within 1 min {scores['within_1']:.1%}, mean {scores['mean']:.2f} min, median {scores['median']:.2f} min"
 
 
 def remaining_time(seconds: float) -> str:

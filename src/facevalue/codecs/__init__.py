@@ -5,7 +5,7 @@ The same object encodes labels for training and decodes outputs for reading.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -24,18 +24,23 @@ class Head:
 
     kind: ``classes`` (logits, integer target), ``circle`` (logits over bins round the circle, soft target; bin k is
     centred at 360 k / size degrees clockwise from up), ``value`` and ``vector`` (numbers, regressed).
-    weight: its share in the loss.
+    weight: its share in the loss.  places: how many such outputs it gives side by side, (N, places, size), one for
+    each digit of a row for instance; (N, size) for one.
     """
 
     name: str
     size: int
     kind: HeadKind
     weight: float = 1.0
+    places: int = 1
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a head should say: values (N, size) float32, or (N,) int64 for classes; weight (N,) float32, 0 to ignore."""
+    """What a head should say: values (N, size) float32, or (N,) int64 for classes; weight (N,) float32, 0 to ignore.
+
+    A head of several places has one dimension more, after N, in both.
+    """
 
     values: NDArray[Any]
     weight: Floats
@@ -55,8 +60,9 @@ class Codec(Protocol):
 def make_codec(name: str) -> Codec:
     """The codec of that name, as it stands in recipes and in a weight's metadata."""
     from facevalue.codecs.clock import ClockNeedles
+    from facevalue.codecs.digits import DigitRow
 
-    table = {ClockNeedles.name: ClockNeedles}
+    table: dict[str, Callable[[], Codec]] = {codec.name: codec for codec in (ClockNeedles, DigitRow)}
     if name not in table:
         raise SettingError(f"there is no codec {name!r}; there are: {', '.join(sorted(table))}")
     return table[name]()

@@ -11,23 +11,23 @@ from facevalue.codecs import Head
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with batch norm and a shortcut; stride 2 halves the map (the shortcut averages)."""
+    """Two 3x3 convolutions with batch norm and a shortcut; a stride of 2 halves the map (the shortcut averages)."""
 
-    def __init__(self, width_in: int, width_out: int, stride: int) -> None:
+    def __init__(self, width_in: int, width_out: int, stride: int | tuple[int, int]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width_in, width_out, 3, stride, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(width_out)
         self.conv2 = nn.Conv2d(width_out, width_out, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(width_out)
         self.shortcut = nn.Conv2d(width_in, width_out, 1, bias=False) if width_in != width_out else nn.Identity()
-        self.stride = stride
+        self.stride = (stride, stride) if isinstance(stride, int) else stride
         nn.init.zeros_(self.norm2.weight)  # each block starts as its shortcut
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        if self.stride == 2:
-            x = F.avg_pool2d(x, 2)
+        if max(self.stride) > 1:
+            x = F.avg_pool2d(x, self.stride)
         return F.relu(y + self.shortcut(x))
 
 

@@ -12,13 +12,16 @@ from typing import Any
 
 from facevalue.errors import ModelError, SettingError
 
+LATER = ("width_px",)  # settings that came after the first weight: left out of text and hash where they are as before
+
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a trained network but the versions of what runs it.
 
     name, kind: what it is, and the instrument it reads.  source, codec, network: names in their tables.
-    size_px: side of the pictures.  widths, blocks, hidden, squeeze: see ``networks.convnet``.
+    size_px: height of the pictures; width_px: their width, 0 for square ones.  widths, blocks, hidden, squeeze: see
+    ``networks``.
     steps of batch_size pictures; learning_rate rises over warmup_steps and falls linearly to zero over the last
     ``decay`` share of the steps.
     """
@@ -40,6 +43,12 @@ class Recipe:
     warmup_steps: int = 200
     decay: float = 0.6
     seed: int = 1
+    width_px: int = 0
+
+    @property
+    def frame_px(self) -> tuple[int, int]:
+        """Width and height of the pictures."""
+        return self.width_px or self.size_px, self.size_px
 
     def with_settings(self, settings: Mapping[str, str]) -> Recipe:
         """A copy with fields set from text, typed as they are. Raises SettingError for unknown names and bad values."""
@@ -57,7 +66,9 @@ class Recipe:
         return dataclasses.replace(self, **values)
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+        before = {field.name: field.default for field in dataclasses.fields(self) if field.name in LATER}
+        fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in before or v != before[k]}
+        return json.dumps(fields, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -91,9 +102,9 @@ def parse_setting(name: str, text: str, current: object) -> object:
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
-    from facevalue.recipes.clocks import RECIPES
+    from facevalue.recipes import clocks, digits
 
-    table = {recipe.name: recipe for recipe in RECIPES}
+    table = {recipe.name: recipe for recipe in (*clocks.RECIPES, *digits.RECIPES)}
     if name in table:
         return table[name]
     close = difflib.get_close_matches(name, table, n=1)

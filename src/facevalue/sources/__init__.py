@@ -1,5 +1,37 @@
 """Sources of training pictures: each a pure function of ``(seed, step)``, so that a resumed run needs only its step.
 
-paint.py   colours, fonts, textures and backgrounds       hands.py   shapes of hands and needles
-camera.py  pose of the dial, optics and sensor            clocks.py  clock faces, and the source that puts it together
+paint.py      colours, fonts, textures and backgrounds    hands.py      shapes of hands and needles
+camera.py     pose of the dial, optics and sensor         clocks.py     clock faces, and the source of clocks
+lettering.py  rows of digits of every kind                digits.py     the source of rows of digits, drawn and real
+datasets.py   files of known data sets, and how to get them
 """
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Batch(Protocol):
+    """Pictures and what they show."""
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3) RGB."""
+
+    def labels(self) -> dict[str, NDArray[Any]]:
+        """What the codec encodes, by name."""
+
+    def scores(self, beliefs: list[Any]) -> dict[str, float]:
+        """The metrics of evaluation, of what the codec decoded from these pictures."""
+
+    def describe(self, scores: dict[str, float]) -> str:
+        """The scores in one line."""
+
+
+class Source(Protocol):
+    """Gives batches, each a pure function of (seed, step)."""
+
+    def batch(self, seed: int, step: int, count: int) -> Any: ...

@@ -103,7 +103,7 @@ def pick_loose_pose(rnd: Random, body_radius: float, turns: bool) -> Pose:
 def pick_straight_pose(rnd: Random, turns: bool) -> Pose:
     """Nearly straight: the dial fills about 9/10 of the picture, with the errors of a found pose.
 
-    The reader straightens with more room (``reader.FILL``), which the loose poses cover.
+    The reader straightens with more room (``look_clock.FILL``), which the loose poses cover.
     """
     radius = 0.9 * math.exp(rnd.gauss(0, 0.06))
     centre = (rnd.gauss(0, 0.03), rnd.gauss(0, 0.03))

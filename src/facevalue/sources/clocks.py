@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from facevalue import metrics
+from facevalue.codecs.clock import ClockBelief
 from facevalue.errors import FaceValueError
 from facevalue.sources import camera, hands, paint
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, luminance, mixed, shade, skia, stroke
@@ -56,6 +58,19 @@ class ClockBatch:
     def labels(self) -> dict[str, NDArray[np.float32]]:
         """Everything but the pictures, by name: what ``codecs.clock`` encodes."""
         return {name: getattr(self, name) for name in ("seconds", "hour", "minute", "second", "twelve", "pose")}
+
+    def scores(self, beliefs: Sequence[ClockBelief]) -> dict[str, float]:
+        """The metrics of evaluation, of what was read of these pictures: shares 0..1, and minutes."""
+        shown = ~np.isnan(self.seconds)
+        read = np.array([belief.minutes() for belief in beliefs])[shown]
+        scores = metrics.time_scores(read, self.seconds[shown] / 60)
+        return {name: float(value) for name, value in scores.items()}  # type: ignore[arg-type]
+
+    @staticmethod
+    def describe(scores: dict[str, float]) -> str:
+        return (
+            f"within 1 min {scores['within_1']:.1%}, mean {scores['mean']:.2f} min, median {scores['median']:.2f} min"
+        )
 
 
 @dataclass

@@ -1,0 +1,113 @@
+"""How a clock is looked at: twice by one network, once on the whole picture, which says where the dial stands and how
+it is turned; then straightened by that, upright and with a little room round it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.codecs.clock import ClockBelief, format_time, pose_matrix
+from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
+from facevalue.reading import Alternative, Polyline, Reading
+
+if TYPE_CHECKING:
+    from facevalue.reader import Weight
+
+FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
+ENOUGH_PX = 256  # a JPEG is decoded at a fraction as long as its smaller side stays this large
+RUNNERS_UP = 9
+SECOND_HAND_SEEN = 0.2  # a sharp peak has about 0.4 in its highest bin
+SECOND_HAND_APART = 9.0  # degrees: where there is no second hand its head tends to repeat another one
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the two passes over one picture saw, and what follows from both.
+
+    frame: homography of the second one's [-1, 1]^2 to picture pixels.
+    """
+
+    first: ClockBelief
+    second: ClockBelief
+    both: ClockBelief
+    frame: NDArray[np.float64]
+
+    def features(self) -> dict[str, float]:
+        """What the confidence is computed from, see ``calibration``: probability near the time read, by each pass."""
+        minutes = self.both.minutes()
+        return {
+            "both": self.both.mass_near(minutes),
+            "first": self.first.mass_near(minutes, 1.5),
+            "second": self.second.mass_near(minutes, 1.5),
+            "dial": min(self.first.dial, self.second.dial),
+        }
+
+
+def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
+    """Open a picture no larger than is useful and look twice; also its scale (x, y), see ``images.open_reduced``."""
+    rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
+    return look_twice(weight, rgb), scale
+
+
+def look_twice(weight: Weight, rgb: RGB) -> Look:
+    """Read the whole picture, straighten the dial by what was seen, read again, and join the two."""
+    whole = whole_picture(rgb)
+    first = look_through(weight, rgb, whole)
+    frame = whole @ pose_matrix(first.pose, first.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0])
+    second = look_through(weight, rgb, frame)
+    return Look(first, second, second.joined_with(first), frame)
+
+
+def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief:
+    outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
+    belief: ClockBelief = weight.codec.decode(outputs)[0]
+    return belief
+
+
+def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    candidates = look.both.candidates(RUNNERS_UP + 1)
+    minutes = candidates[0][0]
+    confidence = weight.calibration.confidence(look.features())
+    # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
+    spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
+    others = [(other, min(spare * mass, confidence)) for other, mass in candidates[1:]]
+    return Reading(
+        kind=weight.kind,
+        value=format_time(minutes),
+        number=minutes,
+        confidence=confidence,
+        uncertain=confidence < weight.calibration.threshold,
+        alternatives=tuple(Alternative(format_time(other), share) for other, share in others),
+        model=weight.name,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        marks=place_marks(look, minutes, scale),
+    )
+
+
+def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[str, Polyline]:
+    """Outline of the dial and directions of the hands, in pixels of the full-size picture."""
+    twelve = float(look.second.turns[round(minutes * 2) % len(look.second.turns)])
+    dial_to_px = look.frame @ pose_matrix(look.second.pose, twelve)
+
+    def to_px(points: list[tuple[float, float]]) -> Polyline:
+        x, y, w = dial_to_px @ np.array([(x, y, 1.0) for x, y in points]).T
+        w = np.where(np.abs(w) < 1e-6, 1e-6, w)
+        # Marks count pixel centres from 0, homographies from the picture's corner.
+        return tuple((float(a) * scale[0] - 0.5, float(b) * scale[1] - 0.5) for a, b in zip(x / w, y / w, strict=True))
+
+    def hand(degrees: float, length: float) -> Polyline:
+        angle = np.radians(degrees)
+        return to_px([(0.0, 0.0), (length * float(np.sin(angle)), -length * float(np.cos(angle)))])
+
+    circle = [(float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False)]
+    marks = {"dial": to_px(circle), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
+    second = look.second.second_degrees - twelve
+    away = min(abs((second - degrees + 180) % 360 - 180) for degrees in (minutes / 2, minutes * 6))
+    if look.second.second_share > SECOND_HAND_SEEN and away > SECOND_HAND_APART:
+        marks["second"] = hand(second, 0.85)
+    return marks

@@ -1,0 +1,137 @@
+"""How a row of digits is looked at: fitted into a wide frame as it is; where that leaves doubt, a second time,
+straightened and cut out by where the digits were seen.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.codecs.digits import RowBelief, RowNumber
+from facevalue.images import RGB, Source, fit_row, open_reduced, warp, whole_row
+from facevalue.reading import Alternative, Polyline, Reading
+
+if TYPE_CHECKING:
+    from facevalue.reader import Weight
+
+ENOUGH_PX = 96  # a JPEG is decoded at a fraction as long as its smaller side stays this large
+SURE = 0.98  # a row read surer than this at first is not looked at again
+DIGITS_SHARE = 0.72  # of the height of the straightened row
+ROOM = 0.35  # beside the first and last digit, of their height
+RUNNERS_UP = 9
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one or two looks at a picture saw, and the number that follows.
+
+    frame: homography of the first look's [-1, 1]^2 to picture pixels.
+    """
+
+    belief: RowBelief
+    number: RowNumber
+    frame: NDArray[np.float64]
+
+    def features(self) -> dict[str, float]:
+        """What the confidence is computed from, see ``calibration``, each 0..1."""
+        belief, number = self.belief, self.number
+        if not number.digits:
+            return dict.fromkeys(("joint", "least", "place", "length", "counted"), 0.0)
+        return {
+            "joint": number.joint,
+            "least": min(number.certainty),
+            "place": number.near if len(number.digits) == 1 else number.joint,
+            "length": float(belief.lengths[len(number.digits)]),
+            "counted": max(0.0, 1 - 2 * abs(belief.total - len(number.digits))),
+        }
+
+
+def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
+    rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
+    return look(weight, rgb), scale
+
+
+def look(weight: Weight, rgb: RGB) -> Look:
+    """Read the whole picture; where that is not sure, straighten the row by what was seen, read again and join."""
+    frame = whole_row(rgb, weight.frame_px)
+    belief = look_through(weight, rgb, frame)
+    number = belief.read()
+    if number.digits and number.joint < SURE:
+        second = look_through(weight, rgb, straightened(belief, frame, weight.frame_px))
+        joined = belief.joined_with(second)
+        if joined is not belief:
+            belief, number = joined, joined.read()
+    return Look(belief, number, frame)
+
+
+def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> RowBelief:
+    outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
+    belief: RowBelief = weight.codec.decode(outputs)[0]
+    return belief
+
+
+def outline(belief: RowBelief, frame: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K, 4, 2) corners of each digit's box in picture pixels, from top left clockwise."""
+    left, right = belief.spans[:, 0], belief.spans[:, 1]
+    top, bottom = belief.rows[:, 0], belief.rows[:, 1]
+    x = np.stack([left, right, right, left], axis=1)
+    y = np.stack([top, top, bottom, bottom], axis=1)
+    points = np.stack([x, y, np.ones_like(x)], axis=2) @ frame.T
+    return np.asarray(points[..., :2] / points[..., 2:])
+
+
+def straightened(belief: RowBelief, frame: NDArray[np.float64], frame_px: tuple[int, int]) -> NDArray[np.float64]:
+    """Homography (3, 3) from [-1, 1]^2 to pixels: the digits seen, upright in the frame with a little room."""
+    boxes = outline(belief, frame)
+    centres = boxes.mean(axis=1)
+    height = max(float(np.median(np.abs(boxes[:, 2, 1] - boxes[:, 1, 1]))), 1.0)
+    slope = 0.0
+    if len(centres) > 1 and np.ptp(centres[:, 0]) > 0.5 * height:
+        slope = float(np.clip(np.polyfit(centres[:, 0], centres[:, 1], 1)[0], -0.5, 0.5))
+    along = np.array([1.0, slope]) / math.hypot(1.0, slope)
+    across = np.array([-along[1], along[0]])
+    ends = boxes.reshape(-1, 2) @ along
+    length = float(np.ptp(ends)) + 2 * ROOM * height
+    middle = centres.mean(axis=0)
+    middle = middle + ((ends.max() + ends.min()) / 2 - float(middle @ along)) * along
+    tall = height / DIGITS_SHARE
+    sx, sy = fit_row(length, tall, frame_px)
+    half = frame_px[0] / sx / 2, frame_px[1] / sy / 2
+    return np.array(
+        [
+            [along[0] * half[0], across[0] * half[1], middle[0]],
+            [along[1] * half[0], across[1] * half[1], middle[1]],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    number = look.number
+    text = number.text()
+    confidence = weight.calibration.confidence(look.features()) if number.digits else 0.0
+    spare = (1 - confidence) / max(1 - number.joint, 1e-6)
+    others = sorted(((other, min(spare * p, confidence)) for other, p in number.others), key=lambda pair: -pair[1])
+    boxes = outline(look.belief, look.frame)
+    return Reading(
+        kind=weight.kind,
+        value=text,
+        number=number.number(),
+        confidence=confidence,
+        uncertain="?" in text or confidence < weight.calibration.threshold,
+        alternatives=tuple(Alternative(other, share) for other, share in others[:RUNNERS_UP]),
+        model=weight.name,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        marks={f"digit {k + 1}": place_box(box, scale) for k, box in enumerate(boxes)},
+    )
+
+
+def place_box(box: NDArray[np.float64], scale: tuple[float, float]) -> Polyline:
+    """Corners in pixels of the full-size picture; marks count pixel centres from 0."""
+    return tuple((float(x) * scale[0] - 0.5, float(y) * scale[1] - 0.5) for x, y in box)

@@ -1,0 +1,41 @@
+"""Recipes of digits.
+
+digits/wild   The shipped reader of rows of digits: drawn rows, MNIST, meter digits and printed cells.
+              facevalue train digits/wild --compile --data DIR
+digits/tiny   A minute or two, to try the way from drawing to reading.
+"""
+
+from facevalue.recipes import Recipe
+
+RECIPES = (
+    Recipe(
+        name="digits/wild",
+        kind="digits",
+        source="digits/wild",
+        codec="digits/row",
+        network="rownet",
+        size_px=32,
+        width_px=160,
+        widths=(32, 64, 128, 128),
+        blocks=(0, 2, 1, 1),
+        hidden=256,
+        squeeze=1,
+        steps=6000,
+    ),
+    Recipe(
+        name="digits/tiny",
+        kind="digits",
+        source="digits/wild",
+        codec="digits/row",
+        network="rownet",
+        size_px=32,
+        width_px=160,
+        widths=(16, 32, 48, 48),
+        blocks=(0, 1, 1, 1),
+        hidden=64,
+        squeeze=1,
+        steps=150,
+        batch_size=64,
+        warmup_steps=20,
+    ),
+)

@@ -1,0 +1,544 @@
+"""Rows of digits as people meet them: drawn rows, and real digits from data sets whose licence allows it.
+
+lettering rows ──► placed, lit, developed ─┐
+real crops, alone or side by side ─────────┼─► DigitBatch: pictures and where each digit stands
+pictures without a digit ──────────────────┘
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facevalue.codecs.digits import RowBelief, shown, tenths
+from facevalue.errors import FaceValueError, LabelError
+from facevalue.images import fit_row
+from facevalue.metrics import place_is_right
+from facevalue.sources import camera, lettering, paint
+from facevalue.sources.datasets import find_dataset, read_idx_pair, read_npz
+from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
+from facevalue.sources.paint import skia
+
+RGB = NDArray[np.uint8]
+
+# Meters that training never sees, so that reading an unseen meter can be measured.
+LEFT_OUT_METERS = (
+    "collected/powermeter/Landis+Gyr - MM2600JH",
+    "collected/powermeter/Heliowatt/IKN",
+    "collected/powermeter/unknown/japander",
+    "collected/watermeter/pp",
+    "collected/watermeter/integra/NiLi",
+)
+MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
+BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
+SHARES = {"printed": 0.15, "segments": 0.19, "dots": 0.03, "drums": 0.15, "written": 0.19, "real": 0.24, "empty": 0.05}
+
+
+@dataclass(frozen=True)
+class DigitBatch:
+    """Pictures of rows of digits and what stands where in them.
+
+    pictures: (N, H, W, 3) uint8.  count: (N,) int64 digits.  places: (N, 8) float32, 0 <= place < 10, NaN where there
+    is no digit or nobody could tell it.  points: (N, 8) int64, 1 where a decimal point or comma follows.  cells:
+    (N, 8, 4) float32 left, right, top and bottom of each digit in pixels, NaN where there is none or it is not known.
+    """
+
+    pictures: NDArray[np.uint8]
+    count: NDArray[np.int64]
+    places: NDArray[np.float32]
+    points: NDArray[np.int64]
+    cells: NDArray[np.float32]
+
+    def labels(self) -> dict[str, NDArray[np.generic]]:
+        """What the codecs of digits encode, by name."""
+        return {"count": self.count, "places": self.places, "points": self.points, "cells": self.cells}
+
+    def scores(self, beliefs: Sequence[RowBelief]) -> dict[str, float]:
+        """Of rows whose digits can all be told: counted right, all digits right; of single ones: place within 0.1."""
+        read = [belief.read() for belief in beliefs]
+        whole = [i for i, n in enumerate(self.count.tolist()) if not np.isnan(self.places[i, :n]).any()]
+        counted = [len(read[i].digits) == self.count[i] for i in whole]
+        exact = [
+            counted[k] and read[i].digits == tuple(shown(tenths(self.places[i, : self.count[i]])).tolist())
+            for k, i in enumerate(whole)
+        ]
+        single = [i for i in whole if self.count[i] == 1]
+        near = [len(read[i].digits) == 1 and place_is_right(read[i].number(), self.places[i, 0]) for i in single]
+        return {
+            "exact": float(np.mean(exact)),
+            "counted": float(np.mean(counted)),
+            "place_within_0.1": float(np.mean(near)),
+        }
+
+    @staticmethod
+    def describe(scores: dict[str, float]) -> str:
+        return ", ".join(f"{name} {value:.1%}" for name, value in scores.items())
+
+
+class Crop(NamedTuple):
+    """A real picture of one digit.  place: NaN where it shows none.  cell: left, right, top, bottom, shares of it."""
+
+    rgb: RGB
+    place: float
+    cell: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class DigitSource:
+    """Rows of one to eight digits in a frame of size_px (width, height).
+
+    data: folder of the data sets mnist, meter-digits and sudoku-cells; None for where ``find_dataset`` looks.
+    shares: of each kind of picture.  real=False draws alone, of handwriting nothing.
+    """
+
+    size_px: tuple[int, int] = (160, 32)
+    data: Path | None = None
+    shares: tuple[tuple[str, float], ...] = tuple(SHARES.items())
+
+    def batch(self, seed: int, step: int, count: int) -> DigitBatch:
+        """``count`` pictures, a pure function of (seed, step) and of the data."""
+        rnd = Random(f"digits {seed} {step}")
+        across, down = self.size_px
+        batch = DigitBatch(
+            np.zeros((count, down, across, 3), dtype=np.uint8),
+            np.zeros(count, dtype=np.int64),
+            np.full((count, MOST_DIGITS), np.nan, dtype=np.float32),
+            np.zeros((count, MOST_DIGITS), dtype=np.int64),
+            np.full((count, MOST_DIGITS, 4), np.nan, dtype=np.float32),
+        )
+        names, weights = zip(*self.shares, strict=True)
+        for index, name in enumerate(rnd.choices(names, weights, k=count)):
+            if name == "real":
+                self.place_real(rnd, batch, index)
+            else:
+                self.draw_one(rnd, name, batch, index)
+        return batch
+
+    def draw_one(self, rnd: Random, name: str, batch: DigitBatch, index: int) -> None:
+        """Draw a row of that kind into picture ``index``, and write down what stands where."""
+        if name == "empty":
+            if rnd.random() < 0.3:
+                self.place_real(rnd, batch, index, empty=True)
+            else:
+                batch.pictures[index] = draw_empty(rnd, self.size_px)
+            return
+        row = self.make_row(rnd, name)
+        first, last = 0, len(row.places)
+        if last > 1 and rnd.random() < 0.2:  # a crop of some of them, which cuts their neighbours off
+            first = rnd.randrange(last)
+            last = rnd.randint(first + 1, min(last, first + rnd.choice((1, 2, MOST_DIGITS))))
+        picture, matrix, covered = draw_row(rnd, row, self.size_px, first, last)
+        batch.pictures[index] = picture
+        batch.count[index] = last - first
+        for k, digit in enumerate(range(first, last)):
+            (left, right), (top, bottom) = row.cells[digit], row.extents()[digit]
+            batch.places[index, k] = np.nan if digit in covered else row.places[digit] % 10
+            batch.points[index, k] = digit in row.points and digit + 1 < last
+            middle = matrix @ np.array([[left, right, (left + right) / 2, (left + right) / 2],
+                                        [HEIGHT / 2, HEIGHT / 2, top, bottom], [1.0, 1.0, 1.0, 1.0]])  # fmt: skip
+            x, y = middle[:2] / middle[2]
+            batch.cells[index, k] = x[0], x[1], y[2], y[3]
+
+    def make_row(self, rnd: Random, name: str) -> Row:
+        digits = lettering.pick_digits(rnd, lettering.pick_count(rnd))
+        if name == "printed":
+            return lettering.printed_row(rnd, digits)
+        if name == "segments":
+            return lettering.segment_row(rnd, digits)
+        if name == "dots":
+            return lettering.dot_row(rnd, digits)
+        if name == "drums":
+            if rnd.random() < 0.4:
+                return lettering.drum_row(rnd, [rnd.random() * 10])
+            return lettering.drum_row(rnd, lettering.counter_places(rnd, digits))
+        glyphs, by_digit = mnist_glyphs(self.data)
+        return lettering.written_row(rnd, digits, [glyphs[rnd.choice(by_digit[digit])] for digit in digits])
+
+    def place_real(self, rnd: Random, batch: DigitBatch, index: int, empty: bool = False) -> None:
+        """One real crop as the reader fits it, or several side by side, which teaches more for the same arithmetic."""
+        across, down = self.size_px
+        canvas = batch.pictures[index]
+        count = 1 if empty or rnd.random() < 0.4 else rnd.randint(2, 7)
+        cells_of_mnist = False
+        if empty:
+            crops = [empty_crop(rnd, self.data)]
+        elif count > 1 and rnd.random() < 0.15:  # as MNIST's digits are joined into sequences
+            cells_of_mnist = True
+            crops = [mnist_crop(rnd, self.data, plain=True) for _ in range(min(count, 5))]
+        elif count > 1 and rnd.random() < 0.4:
+            crops = counter_crops(rnd, self.data, count)
+        else:
+            crops = [real_crop(rnd, self.data) for _ in range(count)]
+        if len(crops) == 1:
+            height, width = crops[0].rgb.shape[:2]
+            sx, sy = fit_row(width, height, self.size_px)
+            size = min(across, max(1, round(width * sx))), min(down, max(1, round(height * sy)))
+            boxes = [((across - size[0]) // 2, (down - size[1]) // 2, *size)]
+        else:
+            same = cells_of_mnist or rnd.random() < 0.5
+            gap = 0 if cells_of_mnist else rnd.choice((0, 0, 1, rnd.randint(0, 8)))
+            heights = [down if same else rnd.randint(down * 9 // 16, down) for _ in crops]
+            widths = [max(6, round(c.rgb.shape[1] / c.rgb.shape[0] * h)) for c, h in zip(crops, heights, strict=True)]
+            total = sum(widths) + gap * (len(crops) - 1)
+            if total > across:
+                shrink = across / total
+                widths = [max(6, int(width * shrink)) for width in widths]
+                least = shrink if shrink > 1 / 1.6 else shrink * 1.6
+                heights = [max(10, int(height * min(1.0, least))) for height in heights]
+                gap = int(gap * shrink)
+                total = sum(widths) + gap * (len(crops) - 1)
+            while total > across:  # at most the last one or two go
+                crops, widths, heights = crops[:-1], widths[:-1], heights[:-1]
+                total = sum(widths) + gap * (len(crops) - 1)
+            if rnd.random() < 0.4:
+                canvas[:] = np.array([int(255 * c) for c in paint.any_colour(rnd)], dtype=np.uint8)
+            x = (across - total) // 2
+            boxes = []
+            for width, height in zip(widths, heights, strict=True):
+                y = (down - height) // 2 if same else rnd.randint(0, down - height)
+                boxes.append((x, y, width, height))
+                x += width + gap
+        for k, (crop, (left, top, width, height)) in enumerate(zip(crops, boxes, strict=True)):
+            small = np.asarray(Image.fromarray(crop.rgb).resize((width, height), Image.Resampling.BICUBIC))
+            if rnd.random() < (0.25 if cells_of_mnist else 0.6):
+                small = camera.develop(rnd, small)
+            canvas[top : top + height, left : left + width] = small
+            if math.isnan(crop.place):
+                continue
+            batch.places[index, k] = crop.place
+            a, b, c, d = crop.cell
+            batch.cells[index, k] = left + a * width, left + b * width, top + c * height, top + d * height
+        batch.count[index] = 0 if math.isnan(crops[0].place) else len(crops)
+
+
+# ---- drawn rows ------------------------------------------------------------------------------------------------------
+
+
+def draw_row(
+    rnd: Random, row: Row, size_px: tuple[int, int], first: int, last: int
+) -> tuple[RGB, NDArray[np.float64], set[int]]:
+    """The picture of a row as a stranger crops it, fitted into the frame as the reader fits it.
+
+    first, last: the digits wanted, first <= k < last; of their neighbours less than half is left in the picture.
+    Returns (H, W, 3) uint8, the matrix (3, 3) from the row's units to pixels, and which digits were covered.
+    """
+    across, down = size_px
+    kind = rnd.random()
+    share = rnd.uniform(0.8, 1.0) if kind < 0.35 else rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
+    tall = HEIGHT / share
+    begin, end = 0.0, row.width
+    if first > 0:
+        begin = row.cells[first][0] - rnd.uniform(0, 0.4) * (row.cells[first - 1][1] - row.cells[first - 1][0])
+    if last < len(row.cells):
+        end = row.cells[last - 1][1] + rnd.uniform(0, 0.4) * (row.cells[last][1] - row.cells[last][0])
+    is_part = first > 0 or last < len(row.cells)
+    length = end - begin
+    loose = rnd.uniform(-3, 15) if kind < 0.35 else rnd.uniform(0, 60) if kind < 0.82 else rnd.uniform(0, 160)
+    wide = length + (0.0 if is_part else loose + (loose if rnd.random() < 0.6 else rnd.uniform(-3, 60)))
+    angle = math.radians(rnd.gauss(0, 2.0) if is_part or rnd.random() < 0.7 else rnd.uniform(-11, 11))
+    c, s = math.cos(angle), math.sin(angle)
+    tall = max(tall, abs(s) * length * 0.9 + c * HEIGHT)
+    if not is_part:
+        wide = max(wide, abs(c) * length * 0.98 + abs(s) * HEIGHT * 0.7)
+    squeeze = math.exp(rnd.gauss(0, 0.13))
+    sx, sy = fit_row(wide * squeeze, tall, size_px)
+    area = min(across, wide * squeeze * sx), min(down, tall * sy)
+    left, top = (across - area[0]) / 2, (down - area[1]) / 2
+    free = tall - (abs(s) * length + HEIGHT)
+    shift = (rnd.uniform(-0.5, 0.5) * max(0.0, wide - length) * 0.7, rnd.uniform(-0.5, 0.5) * max(free, 4.0) * 0.9)
+    centred = np.array([[1.0, 0.0, -(begin + end) / 2], [0.0, 1.0, -HEIGHT / 2], [0.0, 0.0, 1.0]])
+    lean = rnd.gauss(0, 0.07)
+    turned = np.array([[c, -s + lean * c, shift[0]], [s, c + lean * s, shift[1]], [0.0, 0.0, 1.0]])
+    if rnd.random() < 0.4 and not is_part:
+        turned[2, 0], turned[2, 1] = rnd.gauss(0, 0.07) / max(row.width, 300.0), rnd.gauss(0, 0.08) / 300.0
+    placed = np.array([[squeeze * sx, 0.0, across / 2], [0.0, sy, down / 2], [0.0, 0.0, 1.0]])
+    matrix = placed @ turned @ centred
+
+    finer = 1.0
+    if rnd.random() < 0.3:  # a tiny picture, scaled up
+        finer = rnd.uniform(0.6, 1.0) if rnd.random() < 0.7 else rnd.uniform(0.4, 0.7)
+    drawn = max(8, round(across * finer)), max(8, round(down * finer))
+    sheet = np.zeros((drawn[1], drawn[0], 4), dtype=np.uint8)
+    covered: set[int] = set()
+    with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+        canvas.scale(drawn[0] / across, drawn[1] / down)
+        canvas.clipRect(skia.Rect.MakeXYWH(left, top, *area))
+        draw_ground(canvas, rnd, row, size_px, matrix)
+        canvas.save()
+        canvas.concat(skia.Matrix.MakeAll(*(float(v) for v in matrix.ravel())))
+        row.paint(canvas)
+        if rnd.random() < 0.12:
+            canvas.save()
+            canvas.translate(rnd.uniform(0, row.width), HEIGHT / 2)
+            camera.draw_glass(canvas, rnd, rnd.uniform(50, 160))
+            canvas.restore()
+        if rnd.random() < 0.08:  # dirt and scratches
+            for _ in range(rnd.randint(1, 6)):
+                colour = paint.any_colour(rnd)
+                x, y = rnd.uniform(0, row.width), rnd.uniform(-10, 110)
+                if rnd.random() < 0.5:
+                    canvas.drawCircle(x, y, rnd.uniform(1, 9), paint.fill(colour, rnd.uniform(0.3, 1)))
+                else:
+                    to = x + rnd.gauss(0, 60), y + rnd.gauss(0, 60)
+                    canvas.drawLine(x, y, *to, paint.stroke(colour, rnd.uniform(1, 4), rnd.uniform(0.3, 1)))
+        if rnd.random() < 0.03:
+            covered.add(cover_digit(canvas, rnd, row))
+        canvas.restore()
+    rgb = sheet[..., :3]
+    if drawn != size_px:
+        resample = Image.Resampling.BILINEAR if rnd.random() < 0.7 else Image.Resampling.NEAREST
+        rgb = np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize(size_px, resample))
+    x0, x1, y0, y1 = round(left), round(left + area[0]), round(top), round(top + area[1])
+    picture = np.zeros((down, across, 3), dtype=np.uint8)
+    part = np.ascontiguousarray(rgb[y0:y1, x0:x1])
+    picture[y0:y1, x0:x1] = camera.develop(rnd, part) if rnd.random() < 0.92 else part
+    return picture, matrix, covered
+
+
+def draw_ground(
+    canvas: skia.Canvas, rnd: Random, row: Row, size_px: tuple[int, int], matrix: NDArray[np.float64]
+) -> None:
+    """What the row stands on: a plain, shaded or grained ground, or a plate on some other wall."""
+    kind = rnd.random()
+    plate = rnd.random() < 0.3
+    if plate and rnd.random() < 0.5:
+        canvas.save()
+        canvas.scale(size_px[0] / size_px[1], 1.0)
+        paint.draw_background(canvas, rnd, size_px[1])
+        canvas.restore()
+    elif plate:
+        canvas.clear(paint.argb(paint.any_colour(rnd)))
+    canvas.save()
+    if plate:
+        canvas.concat(skia.Matrix.MakeAll(*(float(v) for v in matrix.ravel())))
+        pad = rnd.uniform(8, 60)
+        box = skia.Rect.MakeLTRB(-pad, -rnd.uniform(8, 45), row.width + pad, HEIGHT + rnd.uniform(8, 45))
+        canvas.clipRect(box, skia.ClipOp.kIntersect, True)
+    if kind < 0.45:
+        canvas.drawPaint(paint.fill(row.ground))
+    elif kind < 0.85:
+        if not plate:
+            canvas.translate(size_px[0] / 2, size_px[1] / 2)
+        extent = max(row.width, HEIGHT) if plate else size_px[0] * 0.6
+        canvas.drawPaint(paint.gradient(rnd, row.ground, extent, rnd.uniform(0.03, 0.3)))
+    else:
+        canvas.drawPaint(paint.grain(rnd, row.ground, rnd.uniform(1, 8) * (3 if plate else 1)))
+    canvas.restore()
+
+
+def cover_digit(canvas: skia.Canvas, rnd: Random, row: Row) -> int:
+    """Hide one digit wholly; returns its index."""
+    index = rnd.randrange(len(row.cells))
+    left, right = row.cells[index]
+    colour = paint.any_colour(rnd)
+    box = skia.Rect.MakeLTRB(left - 8, -22, right + 8, HEIGHT + 22)
+    if rnd.random() < 0.5:
+        canvas.drawRect(box, paint.fill(colour))
+    else:
+        box.outset(0.2 * box.width(), 0.2 * box.height())
+        canvas.drawOval(box, paint.fill(colour))
+    return index
+
+
+def draw_empty(rnd: Random, size_px: tuple[int, int]) -> RGB:
+    """A picture without a digit: flat, noise, texture, clutter, a display that is off, ruled paper."""
+    across, down = size_px
+    kind = rnd.random()
+    wide = rnd.uniform(0.5, 12)
+    sx, sy = fit_row(wide, 1.0, size_px)
+    area = max(8, min(across, round(wide * sx))), max(8, min(down, round(sy)))
+    sheet = np.zeros((down, across, 4), dtype=np.uint8)
+    if kind < 0.15:
+        sheet[..., :3] = rnd.choice((0, 255, rnd.randrange(256)))
+    elif kind < 0.3:
+        random = np.random.default_rng(rnd.getrandbits(62))
+        coarse = rnd.choice((1, 2, 4, 8))
+        noise = random.integers(0, 256, (-(-down // coarse), -(-across // coarse), rnd.choice((1, 3))))
+        sheet[..., :3] = noise.astype(np.uint8).repeat(coarse, 0).repeat(coarse, 1)[:down, :across]
+    else:
+        with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+            canvas.scale(across / down, 1.0)
+            paint.draw_background(canvas, rnd, down)
+            canvas.scale(down / across, 1.0)
+            if kind > 0.6:
+                ground, pitch = paint.any_colour(rnd), rnd.uniform(4, 24)
+                canvas.clear(paint.argb(ground))
+                pen = paint.stroke(paint.contrasting(rnd, ground, 0.1), rnd.uniform(0.3, 3), rnd.uniform(0.2, 1))
+                canvas.rotate(rnd.choice((0, 0, rnd.uniform(-8, 8), rnd.uniform(0, 90))))
+                for step in range(-20, 60):
+                    if kind < 0.85:
+                        canvas.drawLine(-300, step * pitch, 400, step * pitch, pen)
+                    if kind > 0.72:
+                        canvas.drawLine(step * pitch, -300, step * pitch, 400, pen)
+            for _ in range(rnd.randrange(4)):
+                paint.draw_clutter(canvas, rnd, down)
+            if rnd.random() < 0.25:
+                colour = paint.any_colour(rnd)
+                for _ in range(rnd.randint(1, 3)):
+                    lettering.draw_letters(canvas, rnd, rnd.uniform(0, across * 0.8), rnd.uniform(8, 34), colour)
+    left, top = (across - area[0]) // 2, (down - area[1]) // 2
+    picture = np.zeros((down, across, 3), dtype=np.uint8)
+    part = np.ascontiguousarray(sheet[top : top + area[1], left : left + area[0], :3])
+    picture[top : top + area[1], left : left + area[0]] = camera.develop(rnd, part) if rnd.random() < 0.7 else part
+    return picture
+
+
+# ---- real digits -----------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=2)
+def mnist_glyphs(data: Path | None) -> tuple[NDArray[np.uint8], list[list[int]]]:
+    """MNIST's training digits (60000, 28, 28) uint8, and the indices of each digit."""
+    pictures, labels = read_idx_pair(find_dataset("mnist", data), "train")
+    return pictures, [np.flatnonzero(labels == digit).tolist() for digit in range(10)]
+
+
+@functools.lru_cache(maxsize=2)
+def sudoku_cells(data: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[int], list[int]]:
+    """Printed cells of the training part: pictures, labels, indices of the filled and of the empty ones."""
+    pictures, labels = read_npz(find_dataset("sudoku-cells", data) / "cells.npz", "train")
+    return pictures, labels, np.flatnonzero(labels > 0).tolist(), np.flatnonzero(labels == 0).tolist()
+
+
+def meter_of(name: str) -> str:
+    """The meter that a group of pictures shows: bursts of one meter carry its name and their hour."""
+    return re.sub(r"/\d{8}/\d\d$", "", name)
+
+
+@functools.lru_cache(maxsize=2)
+def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[int]], list[float]]:
+    """Crops and places of meter digits, the indices of each meter's, and how often each meter is shown.
+
+    Meters that are left out, and cells that are off, are not among them.  Raises LabelError, FaceValueError.
+    """
+    folder = find_dataset("meter-digits", data)
+    crops: list[tuple[RGB, float]] = []
+    of_meter: defaultdict[str, list[int]] = defaultdict(list)
+    path = folder / "labels.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            for line, row in enumerate(csv.DictReader(stream), 2):
+                if row["meter"] in LEFT_OUT_METERS:
+                    continue
+                try:
+                    place = float(row["label"])
+                except ValueError as error:
+                    raise LabelError(f"{path}:{line}: label {row['label']!r} is no place from 0.0 to 9.9") from error
+                with Image.open(folder / row["file"]) as picture:
+                    picture.draft("RGB", (48, 64))
+                    picture.thumbnail((48, 64), Image.Resampling.BILINEAR)
+                    rgb = np.asarray(picture.convert("RGB"))
+                low, high = np.percentile(rgb.mean(axis=2), (3, 97))
+                if place == 0 and high - low < BLANK_CONTRAST:
+                    continue
+                of_meter[meter_of(row["meter"])].append(len(crops))
+                crops.append((rgb, place))
+    except OSError as error:
+        raise FaceValueError(f"{error.filename or path}: can't be read: {error.strerror or error}") from error
+    groups = [of_meter[name] for name in sorted(of_meter)]
+    return crops, groups, [math.sqrt(len(group)) for group in groups]
+
+
+def turned(rnd: Random, rgb: RGB, degrees: float, stretch: float, shift: float) -> RGB:
+    """A crop turned, sheared, scaled and shifted a little about its centre; its edges repeat."""
+    height, width = rgb.shape[:2]
+    angle = math.radians(rnd.gauss(0, degrees))
+    c, s = math.cos(angle), math.sin(angle)
+    sx, sy = math.exp(rnd.gauss(0, stretch)), math.exp(rnd.gauss(0, stretch))
+    shear = rnd.gauss(0, degrees / 60)
+    a, b, d, e = c * sx, (-s + shear) * sy, s * sx, c * sy
+    x, y = width / 2, height / 2
+    dx, dy = rnd.gauss(0, shift) * width, rnd.gauss(0, shift) * height
+    pad = max(2, max(height, width) // 6)
+    framed = np.pad(rgb, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
+    matrix = (a, b, x - a * x - b * y + dx + pad, d, e, y - d * x - e * y + dy + pad)
+    moved = Image.fromarray(framed).transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+    return np.asarray(moved)
+
+
+def real_crop(rnd: Random, data: Path | None) -> Crop:
+    """A meter's digit, a handwritten or a printed one."""
+    kind = rnd.random()
+    if kind < 0.46:
+        crops, groups, weights = meter_digits(data)
+        return meter_crop(rnd, *crops[rnd.choice(rnd.choices(groups, weights)[0])])
+    if kind < 0.9:
+        return mnist_crop(rnd, data)
+    pictures, labels, filled, _ = sudoku_cells(data)
+    index = rnd.choice(filled)
+    grey = pictures[index]
+    rgb = turned(rnd, np.repeat(grey[..., None], 3, axis=2), 5, 0.06, 0.04)
+    if rnd.random() < 0.15:
+        rgb = np.asarray(255 - rgb)
+    return Crop(rgb, float(labels[index]), (0.2, 0.8, 0.15, 0.85))
+
+
+def meter_crop(rnd: Random, rgb: RGB, place: float) -> Crop:
+    if rnd.random() < 0.7:
+        rgb = turned(rnd, rgb, 1.5, 0.06, 0.03)
+    if rnd.random() < 0.15:
+        rgb = np.asarray(255 - rgb)
+    if rnd.random() < 0.15:
+        rgb = np.ascontiguousarray(rgb[..., rnd.choice(((2, 1, 0), (1, 2, 0), (0, 2, 1)))])
+    return Crop(rgb, place, (0.12, 0.88, 0.1, 0.9))
+
+
+def counter_crops(rnd: Random, data: Path | None, count: int) -> list[Crop]:
+    """Digits of one meter, as its whole counter would show them, though not with places that belong together."""
+    crops, groups, weights = meter_digits(data)
+    group = rnd.choices(groups, weights)[0]
+    return [meter_crop(rnd, *crops[rnd.choice(group)]) for _ in range(count)]
+
+
+def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
+    """An MNIST digit as it is, moved a little; where not plain also as ink on paper, or cut out, black and white."""
+    glyphs, by_digit = mnist_glyphs(data)
+    digit = rnd.randrange(10)
+    grey = glyphs[rnd.choice(by_digit[digit])]
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    if rnd.random() < 0.8:
+        rgb = turned(rnd, rgb, 8, 0.09, 0.05)
+    if plain:
+        return Crop(rgb, float(digit), MNIST_CELL)
+    kind = rnd.random()
+    if kind < 0.25:  # black and white, cut out, stretched into a square
+        ink = rgb[..., 0] > rnd.uniform(70, 170)
+        if not ink.any():
+            ink = rgb[..., 0] > 40
+        x, y = np.flatnonzero(ink.any(0)), np.flatnonzero(ink.any(1))
+        if x.size and y.size:
+            part = rgb[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+            side = rnd.choice((32, 32, 20, 28))
+            width = max(side * part.shape[1] // part.shape[0], side // rnd.choice((1, 2, 3)))
+            resized = np.asarray(Image.fromarray(np.ascontiguousarray(part)).resize((min(width, side), side)))
+            square = np.zeros((side, side, 3), dtype=np.uint8)
+            left = (side - resized.shape[1]) // 2
+            square[:, left : left + resized.shape[1]] = resized
+            rgb = np.where(square > rnd.uniform(70, 170), np.uint8(255), np.uint8(0)) if rnd.random() < 0.8 else square
+    if rnd.random() < 0.35:
+        paper, ink_colour = (np.array([255 * c for c in paint.any_colour(rnd)]) for _ in range(2))
+        if abs(paper.mean() - ink_colour.mean()) > 50:
+            share = rgb[..., :1] / 255.0
+            rgb = (paper * (1 - share) + ink_colour * share).astype(np.uint8)
+        else:
+            rgb = np.asarray(255 - rgb)
+    return Crop(rgb, float(digit), MNIST_CELL)
+
+
+def empty_crop(rnd: Random, data: Path | None) -> Crop:
+    """A real cell without a digit."""
+    pictures, _, _, blank = sudoku_cells(data)
+    rgb = np.repeat(pictures[rnd.choice(blank)][..., None], 3, axis=2)
+    return Crop(turned(rnd, rgb, 5, 0.06, 0.04), math.nan, (0.0, 1.0, 0.0, 1.0))

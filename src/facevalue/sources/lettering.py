@@ -1,0 +1,592 @@
+"""Rows of digits to draw: printed, seven-segment, dot-matrix, on rolling drums, by hand.
+
+A row is laid out in its own units, digits 100 high with their tops at y = 0 and the first one's cell at x = 0, and is
+painted onto a canvas that the source has already turned to where the row stands in the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.sources import paint
+from facevalue.sources.paint import Colour, skia
+
+HEIGHT = 100.0
+MOST_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of digits, ready to paint.
+
+    places: of each digit, 0 <= place < 10, a whole number where it stands still, NaN where nobody could tell it.
+    cells: left and right end of each digit's cell; tops, bottoms: of each digit.  points: indices of digits that a
+    decimal point or comma follows.  width: of all, further marks included.  ground: colour of what it stands on.
+    """
+
+    places: tuple[float, ...]
+    cells: tuple[tuple[float, float], ...]
+    width: float
+    ground: Colour
+    paint: Callable[[skia.Canvas], None]
+    points: frozenset[int] = frozenset()
+    tops: tuple[float, ...] = field(default=())
+    bottoms: tuple[float, ...] = field(default=())
+
+    def extents(self) -> list[tuple[float, float]]:
+        """Top and bottom of each digit."""
+        tops = self.tops or (0.0,) * len(self.places)
+        bottoms = self.bottoms or (HEIGHT,) * len(self.places)
+        return list(zip(tops, bottoms, strict=True))
+
+
+def pick_digits(rnd: Random, count: int) -> list[int]:
+    """Digits of a number: any, or with leading zeros, or with runs of the same digit as counters and prices have."""
+    digits = [rnd.randrange(10) for _ in range(count)]
+    kind = rnd.random()
+    if kind < 0.22:
+        for index in range(rnd.randint(0, count)):
+            digits[index] = 0
+    elif kind < 0.36:
+        for index in range(1, count):
+            if rnd.random() < 0.5:
+                digits[index] = digits[index - 1]
+    return digits
+
+
+def pick_count(rnd: Random) -> int:
+    """How many digits: one to eight, short numbers more often."""
+    return rnd.choices(range(1, MOST_DIGITS + 1), (10, 11, 13, 14, 14, 14, 13, 11))[0]
+
+
+UNITS = ("kWh", "kW", "m³", "km", "mi", "°C", "%", "V", "A", "h", "L", "kg", "€", "$", "m3", "Hz", "No", "bar", "ltr")
+
+
+LETTERS = ("CUM", "BP", "RY", "MD", "kWh", "kVA", "T", "EXP", "IMP", "TARIF", "kW", "PH", "Wh", "m", "AM", "PM", "MAX")
+LETTERS += (
+    "Total",
+    "Meter",
+    "Water",
+    "QUARTZ",
+    "Model",
+    "Gas",
+    "price",
+    "House",
+    "LCD",
+    "▲",
+    "◄",
+    "►",
+    "#",
+    "~",
+    "=",
+    "-",
+)
+
+
+def draw_letters(canvas: skia.Canvas, rnd: Random, x: float, y: float, colour: Colour) -> None:
+    """A word without digits, small or large, with its foot at y."""
+    font = paint.pick_font(rnd, rnd.uniform(7, 40))
+    canvas.drawString(rnd.choice(LETTERS), x, y, font, paint.fill(colour))
+
+
+def draw_unit(canvas: skia.Canvas, rnd: Random, x: float, colour: Colour) -> float:
+    """A unit after the number, smaller than it, above or on its foot. Returns its width."""
+    size = rnd.uniform(25, 80)
+    font = paint.pick_font(rnd, size)
+    text = rnd.choice(UNITS)
+    y = rnd.choice((HEIGHT, HEIGHT, size * 0.75, rnd.uniform(40, 100)))
+    canvas.drawString(text, x, y, font, paint.fill(colour))
+    return float(font.measureText(text))
+
+
+# ---- printed ---------------------------------------------------------------------------------------------------------
+
+
+def printed_row(rnd: Random, digits: Sequence[int]) -> Row:
+    """Digits of a typeface: labels, prices, house numbers, plates, tickets."""
+    font = paint.pick_font(rnd, 138.0)
+    boxes = font.getBounds(font.textToGlyphs("0123456789"))
+    top, bottom = min(box.top() for box in boxes[:1]), max(box.bottom() for box in boxes[:1])
+    scale = HEIGHT / max(bottom - top, 20.0)
+    advances = font.getWidths(font.textToGlyphs("0123456789"))
+    tracking = rnd.choice((0.0, 0.0, rnd.uniform(-4, 25), rnd.uniform(0, 60))) / scale
+    ground = paint.face_colour(rnd) if rnd.random() < 0.7 else paint.any_colour(rnd)
+    least = rnd.choice((0.35, 0.35, 0.2, 0.12))
+    ink = paint.contrasting(rnd, ground, least)
+    point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.2 else -1
+    mark = rnd.choice(".,")
+    mark_width = float(font.measureText(mark))
+    x, cells, lefts = 0.0, [], []
+    for index, digit in enumerate(digits):
+        lefts.append(x)
+        cells.append((x * scale, (x + advances[digit]) * scale))
+        x += advances[digit] + tracking
+        if index == point_at:
+            x += mark_width + tracking * rnd.choice((0.0, 1.0))
+    width = (x - tracking) * scale
+    jitter = [rnd.gauss(0, 2.5) if rnd.random() < 0.12 else 0.0 for _ in digits] if rnd.random() < 0.3 else None
+    boxed = rnd.random() < 0.08
+    style = rnd.random()
+    unit_seed = rnd.random()
+    unit_gap = rnd.uniform(6, 50)
+    marks_seed = rnd.getrandbits(32)
+    shadow = (rnd.uniform(-5, 5), rnd.uniform(1, 6)) if rnd.random() < 0.15 else None
+
+    def draw(canvas: skia.Canvas) -> None:
+        if boxed:
+            frame = paint.stroke(paint.mixed(ink, ground, rnd_marks.random() * 0.6), rnd_marks.uniform(1.5, 5))
+            for left, right in cells:
+                canvas.drawRect(skia.Rect.MakeLTRB(left - 5, -14, right + 5, HEIGHT + 14), frame)
+        canvas.save()
+        canvas.scale(scale, scale)
+        pens = []
+        if shadow is not None:
+            pens.append((shadow, paint.fill(paint.shade(ground, -0.6), 0.7)))
+        if style < 0.08:  # outlined
+            pens.append(((0.0, 0.0), paint.stroke(ink, rnd_marks.uniform(2.5, 5))))
+        else:
+            pens.append(((0.0, 0.0), paint.fill(ink)))
+        for (dx, dy), pen in pens:
+            for index, (digit, left) in enumerate(zip(digits, lefts, strict=True)):
+                up = jitter[index] if jitter else 0.0
+                canvas.drawString(str(digit), left + dx, -top + dy + up, font, pen)
+                if index == point_at:
+                    canvas.drawString(mark, left + advances[digit] + tracking / 2 + dx, -top + dy, font, pen)
+        canvas.restore()
+        if unit_seed < 0.15:
+            draw_unit(canvas, rnd_marks, width + unit_gap, ink)
+
+    rnd_marks = Random(marks_seed)
+    return Row(
+        places=tuple(float(d) for d in digits),
+        cells=tuple(cells),
+        width=width + (unit_gap + 60 if unit_seed < 0.15 else 0.0),
+        ground=ground,
+        paint=draw,
+        points=frozenset({point_at} - {-1}),
+    )
+
+
+# ---- seven segments --------------------------------------------------------------------------------------------------
+
+SEGMENTS = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")
+ALSO = {6: "cdefg", 7: "abcf", 9: "abcfg"}  # as other makers light them
+
+
+def segment_path(lit: str, width: float, thick: float, gap: float, style: int) -> skia.Path:
+    """The named segments of one digit: a top, b c right, d bottom, e f left, g middle."""
+    half, middle = thick / 2, HEIGHT / 2
+    ends = {
+        "a": ((half, half), (width - half, half)),
+        "g": ((half, middle), (width - half, middle)),
+        "d": ((half, HEIGHT - half), (width - half, HEIGHT - half)),
+        "f": ((half, half), (half, middle)),
+        "e": ((half, middle), (half, HEIGHT - half)),
+        "b": ((width - half, half), (width - half, middle)),
+        "c": ((width - half, middle), (width - half, HEIGHT - half)),
+    }
+    path = skia.Path()
+    for name in lit:
+        (x0, y0), (x1, y1) = ends[name]
+        if name in "adg":
+            x0, x1 = x0 + gap, x1 - gap
+            if style == 0:
+                points = [(x0, y0), (x0 + half, y0 - half), (x1 - half, y0 - half), (x1, y0)]
+                points += [(x1 - half, y0 + half), (x0 + half, y0 + half)]
+            elif style == 1:
+                points = [
+                    (x0 + half, y0 - half),
+                    (x1 - half, y0 - half),
+                    (x1 - half, y0 + half),
+                    (x0 + half, y0 + half),
+                ]
+            else:  # mitred: the outer edge is longer
+                far = half if name == "a" else -half if name == "d" else 0.0
+                points = [(x0 - far, y0 - half), (x1 + far, y0 - half), (x1 - far, y0 + half), (x0 + far, y0 + half)]
+                if name == "g":
+                    points = [(x0, y0), (x0 + half, y0 - half), (x1 - half, y0 - half), (x1, y0)]
+                    points += [(x1 - half, y0 + half), (x0 + half, y0 + half)]
+        else:
+            y0, y1 = y0 + gap, y1 - gap
+            if style == 0:
+                points = [(x0, y0), (x0 + half, y0 + half), (x0 + half, y1 - half), (x0, y1)]
+                points += [(x0 - half, y1 - half), (x0 - half, y0 + half)]
+            elif style == 1:
+                lower, upper = (half if name in "fb" else 0.0), (half if name in "ec" else 0.0)
+                points = [(x0 - half, y0 - lower + half), (x0 + half, y0 - lower + half)]
+                points += [(x0 + half, y1 + upper - half), (x0 - half, y1 + upper - half)]
+            else:
+                left = name in "fe"
+                top_far = half if name in "fb" else 0.0
+                low_far = half if name in "ec" else 0.0
+                outer, inner = (x0 - half, x0 + half) if left else (x0 + half, x0 - half)
+                points = [(outer, y0 - top_far), (inner, y0 + half), (inner, y1 - half), (outer, y1 + low_far)]
+        path.moveTo(*points[0])
+        for point in points[1:]:
+            path.lineTo(*point)
+        path.close()
+    return path
+
+
+def lcd_ground(rnd: Random) -> Colour:
+    """Colour of a display: grey-green, lit green, blue, orange, white, or the black of LEDs."""
+    kind = rnd.random()
+    if kind < 0.3:
+        return paint.from_hsv(rnd.uniform(0.1, 0.5), rnd.uniform(0.02, 0.3), rnd.uniform(0.3, 0.85))
+    if kind < 0.5:
+        return paint.from_hsv(rnd.uniform(0.25, 0.5), rnd.uniform(0.5, 1), rnd.uniform(0.3, 1))
+    if kind < 0.62:
+        return paint.from_hsv(rnd.uniform(0.5, 0.68), rnd.uniform(0.2, 0.9), rnd.uniform(0.4, 1))
+    if kind < 0.74:
+        return paint.from_hsv(rnd.uniform(0.0, 0.16), rnd.uniform(0.4, 1), rnd.uniform(0.5, 1))
+    if kind < 0.86:
+        return paint.from_hsv(rnd.random(), rnd.uniform(0, 0.12), rnd.uniform(0.75, 1))
+    return paint.from_hsv(rnd.random(), rnd.uniform(0, 0.5), rnd.uniform(0.0, 0.35))
+
+
+def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
+    """A seven-segment display, LCD or LED."""
+    width = rnd.uniform(42, 92)
+    pitch = width + rnd.uniform(10, 48)
+    thick = rnd.uniform(6, 20) if rnd.random() < 0.8 else rnd.uniform(5, 9)
+    gap = rnd.choice((0.0, rnd.uniform(0, 2), rnd.uniform(1, 5)))
+    style = rnd.randrange(3)
+    slant = rnd.choice((0.0, rnd.uniform(0, 0.12), rnd.uniform(0.05, 0.25)))
+    ground = lcd_ground(rnd)
+    luma = paint.luminance(ground)
+    led = luma < 0.22
+    if led:
+        ink = paint.from_hsv(
+            rnd.choice((0.0, 0.03, 0.33, 0.4, 0.55, 0.12)), rnd.choice((0, 0.4, 1)), rnd.uniform(0.6, 1)
+        )
+    elif rnd.random() < 0.12:
+        ink = paint.shade(ground, rnd.uniform(0.4, 1))  # inverted LCD
+        if abs(paint.luminance(ink) - luma) < 0.12:
+            ink = (1.0, 1.0, 1.0) if luma < 0.6 else (0.05, 0.05, 0.1)
+    else:
+        ink = paint.shade(ground, -rnd.choice((rnd.uniform(0.22, 0.6), rnd.uniform(0.5, 1))))
+    ghost = rnd.choice((0.0, 0.0, rnd.uniform(0.0, 0.1), rnd.uniform(0.03, 0.2)))
+    other_way = {digit for digit in ALSO if rnd.random() < 0.3}
+    point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.45 else -1
+    small_from = len(digits)
+    if len(digits) > 2 and rnd.random() < 0.2:
+        small_from = point_at + 1 if point_at >= 0 else rnd.randint(len(digits) - 2, len(digits) - 1)
+    small = rnd.uniform(0.55, 0.85)
+    point_gap = rnd.choice((0.0, 0.0, rnd.uniform(0, 18)))
+    point_radius = rnd.uniform(0.35, 0.75) * thick
+    round_point = rnd.random() < 0.5
+    x, cells, tops = 0.0, [], []
+    for index in range(len(digits)):
+        factor = small if index >= small_from else 1.0
+        cells.append((x - (pitch - width) * 0.2 * factor, x + (width + (pitch - width) * 0.2) * factor))
+        tops.append(HEIGHT * (1 - factor))
+        x += pitch * factor + (point_gap if index == point_at else 0.0)
+    end = x - (pitch - width)
+    furniture = rnd.getrandbits(32)
+    glow = led and rnd.random() < 0.6
+    with_unit = rnd.random() < 0.3
+    unit_gap = rnd.uniform(4, 30)
+    edge = rnd.random() < 0.25
+    before = rnd.random() < 0.15
+    cast = rnd.uniform(0.1, 0.4) if not led and rnd.random() < 0.15 else 0.0
+    cast_by = rnd.uniform(1, 6), rnd.uniform(-3, 6)
+
+    def draw(canvas: skia.Canvas) -> None:
+        more = Random(furniture)
+        lit_pen, ghost_pen = paint.fill(ink), paint.fill(ink, ghost)
+        if glow:
+            lit_pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kSolid_BlurStyle, more.uniform(2, 9)))
+        canvas.save()
+        canvas.translate(slant * HEIGHT / 2, 0)
+        canvas.skew(-slant, 0)
+        for index, digit in enumerate(digits):
+            factor = small if index >= small_from else 1.0
+            lit = ALSO[digit] if digit in other_way else SEGMENTS[digit]
+            canvas.save()
+            left = cells[index][0] + (pitch - width) * 0.2 * factor
+            canvas.translate(left, tops[index])
+            canvas.scale(factor, factor)
+            if ghost > 0:
+                unlit = "".join(name for name in "abcdefg" if name not in lit)
+                canvas.drawPath(segment_path(unlit, width, thick, gap, style), ghost_pen)
+            path = segment_path(lit, width, thick, gap, style)
+            if cast > 0:  # the crystal's shadow on the plate behind it
+                canvas.save()
+                canvas.translate(*cast_by)
+                canvas.drawPath(path, paint.fill(ink, cast))
+                canvas.restore()
+            canvas.drawPath(path, lit_pen)
+            canvas.restore()
+            if index == point_at or ghost > 0.05:
+                px = left + (width + (pitch - width + point_gap) / 2) * factor
+                pen = lit_pen if index == point_at else ghost_pen
+                py = HEIGHT - point_radius * more.uniform(0.4, 1.1)
+                if round_point:
+                    canvas.drawCircle(px, py, point_radius, pen)
+                else:
+                    r = point_radius
+                    canvas.drawRect(skia.Rect.MakeLTRB(px - r, py - r, px + r, py + r), pen)
+        canvas.restore()
+        if with_unit:
+            draw_unit(canvas, more, end + unit_gap, ink)
+        if before:
+            font = paint.pick_font(more, more.uniform(20, 60))
+            word = more.choice(LETTERS)
+            canvas.drawString(word, -font.measureText(word) - more.uniform(8, 40), HEIGHT, font, paint.fill(ink))
+        if edge:  # words and arrows above and below, as displays carry them
+            for _ in range(more.randrange(1, 5)):
+                font = paint.pick_font(more, more.uniform(12, 30))
+                y = more.choice((-more.uniform(14, 40), HEIGHT + more.uniform(30, 50)))
+                canvas.drawString(
+                    more.choice(LETTERS),
+                    more.uniform(-30, max(end, 1)),
+                    y,
+                    font,
+                    paint.fill(ink, more.uniform(0.4, 1)),
+                )
+
+    return Row(
+        places=tuple(float(d) for d in digits),
+        cells=tuple(cells),
+        width=end + (unit_gap + 70 if with_unit else 0.0),
+        ground=ground,
+        paint=draw,
+        points=frozenset({point_at} - {-1}),
+        tops=tuple(tops),
+        bottoms=(HEIGHT,) * len(digits),
+    )
+
+
+# Rows of five bits, top to bottom, of the usual 5 x 7 character generator.
+DOTS = (
+    (14, 17, 19, 21, 25, 17, 14),
+    (4, 12, 4, 4, 4, 4, 14),
+    (14, 17, 1, 2, 4, 8, 31),
+    (31, 2, 4, 2, 1, 17, 14),
+    (2, 6, 10, 18, 31, 2, 2),
+    (31, 16, 30, 1, 1, 17, 14),
+    (6, 8, 16, 30, 17, 17, 14),
+    (31, 1, 2, 4, 8, 8, 8),
+    (14, 17, 17, 14, 17, 17, 14),
+    (14, 17, 17, 15, 1, 2, 12),
+)
+
+
+def dot_row(rnd: Random, digits: Sequence[int]) -> Row:
+    """A dot-matrix display."""
+    step = HEIGHT / 7
+    across = step * rnd.uniform(0.75, 1.15)
+    pitch = across * rnd.uniform(5.6, 7.2)
+    fill_share = rnd.uniform(0.7, 1.03)
+    ground = lcd_ground(rnd)
+    dark = paint.luminance(ground) > rnd.uniform(0.25, 0.5)
+    ink = paint.shade(ground, -rnd.uniform(0.35, 1)) if dark else paint.shade(ground, rnd.uniform(0.5, 1))
+    if abs(paint.luminance(ink) - paint.luminance(ground)) < 0.15:
+        ink = (0.02, 0.02, 0.05) if paint.luminance(ground) > 0.4 else (0.95, 1.0, 0.95)
+    plain_zero = rnd.random() < 0.6
+
+    def draw(canvas: skia.Canvas) -> None:
+        pen = paint.fill(ink)
+        for index, digit in enumerate(digits):
+            bits = (14, 17, 17, 17, 17, 17, 14) if digit == 0 and plain_zero else DOTS[digit]
+            for row, line in enumerate(bits):
+                for column in range(5):
+                    if line >> (4 - column) & 1:
+                        x, y = index * pitch + column * across, row * step
+                        canvas.drawRect(skia.Rect.MakeXYWH(x, y, across * fill_share, step * fill_share), pen)
+
+    cells = tuple((i * pitch - 0.3 * across, i * pitch + 5.3 * across) for i in range(len(digits)))
+    return Row(tuple(float(d) for d in digits), cells, pitch * (len(digits) - 1) + 5 * across, ground, draw)
+
+
+# ---- rolling drums ---------------------------------------------------------------------------------------------------
+
+
+def counter_places(rnd: Random, digits: Sequence[int]) -> list[float]:
+    """Places of a counter's drums: the last one anywhere, each other one moved only while its right neighbour goes
+    from 9 to 0, all with a little play."""
+    kind = rnd.random()
+    if kind < 0.4:
+        last = float(digits[-1])
+    elif kind < 0.85:
+        last = digits[-1] + rnd.random()
+    else:
+        last = 9 + rnd.random()
+    places = [last % 10]
+    play = rnd.choice((0.0, 0.03, 0.06))
+    for digit in reversed(digits[:-1]):
+        carry = max(0.0, places[0] - 9) if rnd.random() < 0.97 else 0.0
+        places.insert(0, (digit + carry) % 10)
+    return [(place + rnd.gauss(0, play)) % 10 for place in places]
+
+
+def drum_row(rnd: Random, places: Sequence[float]) -> Row:
+    """Windows on drums that carry 0 to 9; the next digit comes up from below."""
+    font = paint.pick_font(rnd, 138.0)
+    glyphs = font.textToGlyphs("0123456789")
+    box = font.getBounds(glyphs)[0]
+    scale = HEIGHT / max(box.bottom() - box.top(), 20.0)
+    squeeze = rnd.uniform(0.7, 1.15)
+    advances = [float(a) * scale * squeeze for a in font.getWidths(glyphs)]
+    cell = max(advances)
+    pad = rnd.uniform(0.05, 0.4) * cell
+    window = cell + 2 * pad
+    between = rnd.choice((0.0, rnd.uniform(0, 10), rnd.uniform(5, 60)))
+    pitch_down = rnd.uniform(1.12, 1.9) * HEIGHT
+    half_window = rnd.uniform(0.56, 1.05) * HEIGHT
+    radius = rnd.choice((1e9, rnd.uniform(1.3, 3.0) * HEIGHT))
+    dark = rnd.random() < 0.6
+    plain = paint.from_hsv(rnd.random(), rnd.uniform(0, 0.15), rnd.uniform(0, 0.3) if dark else rnd.uniform(0.7, 1))
+    red = paint.from_hsv(rnd.uniform(-0.03, 0.04), rnd.uniform(0.5, 0.95), rnd.uniform(0.35, 0.95))
+    pale = paint.from_hsv(rnd.uniform(0, 0.17), rnd.uniform(0, 0.2), rnd.uniform(0.72, 1))
+    deep = paint.from_hsv(rnd.random(), rnd.uniform(0, 0.3), rnd.uniform(0, 0.25))
+    ink = pale if dark else deep
+    red_style = rnd.random()
+    red_count = 0 if rnd.random() < 0.45 else rnd.randint(1, min(3, len(places)))
+    frame = paint.from_hsv(rnd.random(), rnd.uniform(0, 0.3), rnd.choice((rnd.random(), rnd.uniform(0, 0.25), 0.9)))
+    frame_red = rnd.random() < 0.2
+    has_ticks = rnd.random() < 0.3
+    marks = rnd.getrandbits(32)
+    shadow = rnd.uniform(0.0, 0.75)
+    worn = rnd.random() < 0.15
+    point_mark = red_count and red_count < len(places) and rnd.random() < 0.3
+    cells = []
+    for index in range(len(places)):
+        left = index * (window + between)
+        cells.append((left, left + window))
+
+    def draw(canvas: skia.Canvas) -> None:
+        more = Random(marks)
+        for index, place in enumerate(places):
+            left, right = cells[index]
+            is_red = index >= len(places) - red_count
+            ground, pen_colour = plain, ink
+            if is_red:
+                if red_style < 0.6:
+                    ground, pen_colour = red, pale
+                elif red_style < 0.85:
+                    ground, pen_colour = (pale if not dark else plain), red
+            if abs(paint.luminance(ground) - paint.luminance(pen_colour)) < 0.18:
+                pen_colour = (0.97, 0.97, 0.95) if paint.luminance(ground) < 0.55 else (0.08, 0.05, 0.05)
+            centre = HEIGHT / 2
+            hole = skia.Rect.MakeLTRB(left, centre - half_window, right, centre + half_window)
+            canvas.save()
+            canvas.clipRect(hole, skia.ClipOp.kIntersect, True)
+            canvas.drawRect(hole, paint.fill(ground))
+            first = math.floor(place) - 1
+            pen = paint.fill(pen_colour, more.uniform(0.6, 1) if worn else 1.0)
+            for turn in range(first, first + 4):
+                angle = (turn - place) * pitch_down / radius
+                if abs(angle) > 1.3:
+                    continue
+                y = radius * math.sin(angle) if radius < 1e8 else (turn - place) * pitch_down
+                digit = turn % 10
+                canvas.save()
+                canvas.translate((left + right) / 2 - advances[digit] / 2, centre + y)
+                canvas.scale(scale * squeeze, scale * math.cos(angle))
+                canvas.drawString(str(digit), 0, -(box.top() + box.bottom()) / 2, font, pen)
+                canvas.restore()
+            if has_ticks and index == len(places) - 1:
+                for tick in range(-12, 13):
+                    y = centre + (tick / 10 + math.ceil(place) - place) * pitch_down
+                    length = (0.28 if tick % 5 == 0 else 0.16) * cell
+                    canvas.drawLine(right - length, y, right, y, paint.stroke(pen_colour, 0.028 * HEIGHT))
+            if shadow > 0.05:
+                black, clear = paint.argb((0, 0, 0), shadow), paint.argb((0, 0, 0), 0.0)
+                shader = skia.GradientShader.MakeLinear(
+                    [skia.Point(0, hole.top()), skia.Point(0, hole.bottom())],
+                    [black, clear, clear, black],
+                    [0.0, 0.3, 0.75, 1.0],
+                )
+                canvas.drawRect(hole, skia.Paint(Shader=shader))
+            canvas.restore()
+            if between > 0 or more.random() < 0.3:
+                canvas.drawRect(hole, paint.stroke(paint.shade(frame, -0.4), more.uniform(1, 6)))
+        if point_mark:
+            x = cells[len(places) - red_count][0] - between / 2
+            canvas.drawCircle(x, HEIGHT * 0.95, 5, paint.fill(pale if paint.luminance(frame) < 0.5 else deep))
+
+    points = frozenset({len(places) - red_count - 1}) if point_mark and between > 12 else frozenset()
+    return Row(
+        places=tuple(places),
+        cells=tuple(cells),
+        width=cells[-1][1],
+        ground=red if frame_red else frame,
+        paint=draw,
+        points=points,
+    )
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def written_row(rnd: Random, digits: Sequence[int], glyphs: Sequence[NDArray[np.uint8]]) -> Row:
+    """Digits written by hand, one after the other, sometimes touching, on any paper.
+
+    glyphs: for each digit a (28, 28) uint8 mask of ink, as MNIST has them.
+    """
+    ground = paint.from_hsv(rnd.uniform(0.05, 0.65), rnd.uniform(0, 0.15), rnd.uniform(0.6, 1))
+    if rnd.random() < 0.3:
+        ground = paint.from_hsv(rnd.random(), rnd.uniform(0, 0.6), rnd.uniform(0, 0.35))
+    ink = paint.contrasting(rnd, ground, 0.25)
+    gap = rnd.uniform(-12, 30)
+    sizes = [rnd.gauss(1.0, 0.07) for _ in digits]
+    lines = rnd.random()
+    pitch = rnd.uniform(40, 140)
+    line_offset = rnd.uniform(0, 60)
+    line_colour = paint.mixed(ground, paint.contrasting(rnd, ground), rnd.uniform(0.1, 0.5))
+    line_width = rnd.uniform(1, 4)
+    hard = rnd.random() < 0.4
+    x, cells, boxes, tops, bottoms = 0.0, [], [], [], []
+    slope = rnd.gauss(0, 0.03)
+    for glyph, size in zip(glyphs, sizes, strict=True):
+        inked = glyph > 60
+        across, down = np.flatnonzero(inked.any(0)), np.flatnonzero(inked.any(1))
+        x0, x1, y0, y1 = int(across[0]), int(across[-1]) + 1, int(down[0]), int(down[-1]) + 1
+        unit = HEIGHT / 20 * size  # MNIST fits digits into 20 pixels
+        width = (x1 - x0) * unit
+        top = HEIGHT / 2 - (y1 - y0) * unit / 2 + rnd.gauss(0, 5) + slope * x
+        boxes.append((x - x0 * unit, top - y0 * unit, 28 * unit))
+        room = max(0.0, 34 - width) / 2  # a one is thin, its cell is not
+        cells.append((x - room, x + width + room))
+        tops.append(top)
+        bottoms.append(top + (y1 - y0) * unit)
+        x += width + max(gap, 18 - width) + rnd.gauss(0, 3)
+    width = max(right for _, right in cells)
+
+    def draw(canvas: skia.Canvas) -> None:
+        if lines < 0.4:
+            pen = paint.stroke(line_colour, line_width)
+            for step in range(-8, 9):
+                y = line_offset + step * pitch
+                canvas.drawLine(-500, y, width + 500, y, pen)
+            if lines < 0.25:
+                for step in range(-6, int(width / pitch) + 8):
+                    at = line_offset + step * pitch
+                    canvas.drawLine(at, -700, at, 800, pen)
+        red, green, blue = (int(255 * c) for c in ink)
+        sampling = skia.SamplingOptions(skia.CubicResampler.Mitchell())
+        for glyph, (left, top, extent) in zip(glyphs, boxes, strict=True):
+            sheet = np.empty((28, 28, 4), dtype=np.uint8)
+            mask = glyph if not hard else np.minimum(255, glyph.astype(np.int32) * 2 - 60).clip(0).astype(np.uint8)
+            sheet[..., 0], sheet[..., 1], sheet[..., 2], sheet[..., 3] = red, green, blue, mask
+            image = skia.Image.fromarray(
+                sheet, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kUnpremul_AlphaType, copy=True
+            )
+            canvas.drawImageRect(image, skia.Rect.MakeXYWH(left, top, extent, extent), sampling)
+
+    return Row(
+        places=tuple(float(d) for d in digits),
+        cells=tuple(cells),
+        width=width,
+        ground=ground,
+        paint=draw,
+        tops=tuple(tops),
+        bottoms=tuple(bottoms),
+    )
