@@ -24,7 +24,8 @@ from facevalue.codecs.clock import HALF_MINUTES, ClockBelief, ClockNeedles, form
 from facevalue.errors import FaceValueError, ModelError, PictureError
 from facevalue.images import warp, whole_picture
 from facevalue.metrics import is_right
-from facevalue.reader import FILL, Look, Reader, find_weight, look_twice, make_reading
+from facevalue.look_clock import FILL, Look, look_twice, make_reading
+from facevalue.reader import Reader, find_weight
 from facevalue.reading import Reading
 from facevalue.sources.camera import Pose
 from facevalue.sources.clocks import ClockSource

@@ -117,8 +117,8 @@ def load_weight(path: Path, threads: int) -> Weight:
 class Reader:
     """Reads one kind of instrument with one weight.
 
-    kind: ``clock`` or ``digits``.  model: a shipped name or an .onnx file; the kind's shipped weight when None.  threads: of the
-    network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
+    kind: ``clock`` or ``digits``.  model: a shipped name or an .onnx file; the kind's shipped weight when None.
+    threads: of the network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
     Raises ModelError.
     """
 

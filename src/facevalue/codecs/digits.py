@@ -8,6 +8,7 @@ drums must agree; a printed number is the special case in which none moves, so o
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,16 +55,13 @@ class RowBelief:
 
     def joined_with(self, other: RowBelief) -> RowBelief:
         """This belief with the places of another look at the same digits multiplied in; itself if the counts differ."""
-        if other.count != self.count:
+        if other.count != self.count or self.count == 0:
             return self
-        joined = log_softmax(self.log_probability + other.log_probability) if self.count else self.log_probability
-        return RowBelief(
-            joined,
-            (self.points + other.points) / 2,
-            self.total,
-            (self.lengths + other.lengths) / 2,
-            self.spans,
-            self.rows,
+        return dataclasses.replace(
+            self,
+            log_probability=log_softmax(self.log_probability + other.log_probability),
+            points=np.asarray((self.points + other.points) / 2, dtype=np.float32),
+            lengths=np.asarray((self.lengths + other.lengths) / 2, dtype=np.float32),
         )
 
     def read(self) -> RowNumber:
@@ -77,8 +75,8 @@ class RowNumber:
 
     digits: as shown, left to right.  last: place of the last drum, 0 <= place < 10.  point_after: index of the digit
     that the decimal point follows, -1 without one.  certainty: (K,) probability of each digit, given the whole row.
-    near: probability that the last
-    drum is within a tenth of its place.  joint: that all digits are as shown.  others: other numbers with their probabilities, best first.
+    near: probability that the last drum is within a tenth of its place.  joint: that all digits are as shown.
+    others: other numbers with their probabilities, best first.
     """
 
     digits: tuple[int, ...]
@@ -103,7 +101,7 @@ class RowNumber:
             return round(self.last, 1) % 10
         decimals = len(self.digits) - 1 - self.point_after if self.point_after >= 0 else 0
         fraction = round((self.last - self.digits[-1] + 5) % 10 - 5, 1)  # -0.1 where the next one nearly stands
-        return round((int("".join(map(str, self.digits))) + fraction) / 10**decimals, decimals + 1)
+        return float(round((int("".join(map(str, self.digits))) + fraction) / 10.0**decimals, decimals + 1))
 
 
 def with_point(digits: list[str], point_after: int) -> str:

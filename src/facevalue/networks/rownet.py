@@ -9,6 +9,7 @@ in the network depends on where in the picture a digit stands, and one place is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class RowNet(nn.Module):
         self.of_each = {head.name: head.size for head in heads if head.places > 1}
         self.places = max(head.places for head in heads)
         rise = nn.Conv2d(hidden, 1, (1, 3), 1, (0, 1))
-        nn.init.constant_(rise.bias, -2.5)  # so that the count starts low
+        nn.init.constant_(cast(Tensor, rise.bias), -2.5)  # so that the count starts low
         self.out = nn.ModuleDict(
             {
                 "rise": rise,

@@ -70,12 +70,12 @@ class DigitBatch:
         read = [belief.read() for belief in beliefs]
         whole = [i for i, n in enumerate(self.count.tolist()) if not np.isnan(self.places[i, :n]).any()]
         counted = [len(read[i].digits) == self.count[i] for i in whole]
-        exact = [
+        exact: list[bool] = [
             counted[k] and read[i].digits == tuple(shown(tenths(self.places[i, : self.count[i]])).tolist())
             for k, i in enumerate(whole)
         ]
         single = [i for i in whole if self.count[i] == 1]
-        near = [len(read[i].digits) == 1 and place_is_right(read[i].number(), self.places[i, 0]) for i in single]
+        near = [len(read[i].digits) == 1 and bool(place_is_right(read[i].number(), self.places[i, 0])) for i in single]
         return {
             "exact": float(np.mean(exact)),
             "counted": float(np.mean(counted)),

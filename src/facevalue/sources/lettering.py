@@ -68,25 +68,9 @@ def pick_count(rnd: Random) -> int:
 UNITS = ("kWh", "kW", "m³", "km", "mi", "°C", "%", "V", "A", "h", "L", "kg", "€", "$", "m3", "Hz", "No", "bar", "ltr")
 
 
-LETTERS = ("CUM", "BP", "RY", "MD", "kWh", "kVA", "T", "EXP", "IMP", "TARIF", "kW", "PH", "Wh", "m", "AM", "PM", "MAX")
-LETTERS += (
-    "Total",
-    "Meter",
-    "Water",
-    "QUARTZ",
-    "Model",
-    "Gas",
-    "price",
-    "House",
-    "LCD",
-    "▲",
-    "◄",
-    "►",
-    "#",
-    "~",
-    "=",
-    "-",
-)
+LETTERS: tuple[str, ...] = ("CUM", "BP", "RY", "MD", "kWh", "kVA", "T", "EXP", "IMP", "TARIF", "kW", "PH", "Wh", "m")
+LETTERS += ("AM", "PM", "MAX", "Total", "Meter", "Water", "QUARTZ", "Model", "Gas", "price", "House", "LCD", "▲", "◄")
+LETTERS += ("►", "#", "~", "=", "-")
 
 
 def draw_letters(canvas: skia.Canvas, rnd: Random, x: float, y: float, colour: Colour) -> None:
