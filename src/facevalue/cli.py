@@ -23,6 +23,7 @@ from facevalue.errors import FaceValueError, PictureError
 
 if TYPE_CHECKING:
     from facevalue.camera import Crop
+    from facevalue.page import Page
     from facevalue.reading import Reading
     from facevalue.sources.datasets import Split
 
@@ -78,9 +79,20 @@ def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None
         raise click.BadParameter(str(error), ctx, parameter) from error
 
 
+def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> None:
+    """Raise Refusal for options of read that do not go with --page."""
+    if kind != "digits":
+        raise Refusal(f"--page finds the digits of a sheet; it needs --kind digits, not {kind}")
+    if has_truth:
+        raise Refusal("--truth takes one value; it can't be used with --page, which reads many")
+    if top is not None and not as_json:
+        raise Refusal("--top shows other values of one reading; with --page they are shown by --json alone")
+
+
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
 @click.option("--truth", metavar="H:MM", callback=check_truth, help="The true time: star it, and tell the error.")
@@ -94,6 +106,7 @@ def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None
 def read(
     paths: tuple[str, ...],
     kind: str,
+    page: bool,
     as_json: bool,
     top: int | None,
     truth: int | None,
@@ -102,23 +115,28 @@ def read(
 ) -> None:
     """Read pictures: files, folders (with all below them), or - for one picture on standard input.
 
-    Prints a line for each: name, value, confidence. A ? marks a reading that is not to be trusted.
+    Prints a line for each: name, value, confidence. A ? marks a reading that is not to be trusted. With --page, a line
+    for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
     if truth is not None and kind != "clock":
         raise click.UsageError(f"--truth takes the time of a clock; it can't be used with --kind {kind}")
+    if page:
+        check_page(kind, as_json, top, truth is not None)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name must not stop the reading of the others
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
         from facevalue.codecs.clock import format_time
+        from facevalue.page import Page, read_pages
         from facevalue.reader import Reader
 
         reader = Reader(kind, model)
         pictures = list(find_pictures(paths))
         overlays = place_overlays(pictures, overlay) if overlay is not None else {}
         readable = [picture.source for picture in pictures if not isinstance(picture.source, PictureError)]
-        results: Iterator[Reading | FaceValueError] = iter(reader.read_many(readable, on_error="return"))
+        results: Iterator[Reading | Page | FaceValueError]
+        results = read_pages(reader, readable) if page else iter(reader.read_many(readable, on_error="return"))
         failed = False
         for index, picture in enumerate(pictures):
             result = picture.source if isinstance(picture.source, PictureError) else next(results)
@@ -134,6 +152,10 @@ def read(
                     click.echo(json.dumps({"file": picture.name, "error": problem}))
                 else:
                     click.echo(f"{printable(picture.name)}: {printable(problem)}", err=True)
+                continue
+            if isinstance(result, Page):
+                shown = [json.dumps(result.to_dict(picture.name, top=top or 3))] if as_json else None
+                click.echo("\n".join(shown or result.lines(printable(picture.name))))
                 continue
             if as_json:
                 record = result.to_dict(picture.name, top=top or 3)
@@ -192,15 +214,17 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
     return places
 
 
-def write_overlay(place: Path, picture: Picture, reading: Reading) -> None:
+def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> None:
     """Draw the reading on its picture and write that, whole or not at all. Raises PictureError."""
     from PIL import Image
 
     from facevalue.images import open_picture
+    from facevalue.page import Page, draw_page
     from facevalue.reading import draw_overlay
 
     assert not isinstance(picture.source, PictureError)
-    image = Image.fromarray(draw_overlay(open_picture(picture.source), reading))
+    rgb = open_picture(picture.source)
+    image = Image.fromarray(draw_page(rgb, reading) if isinstance(reading, Page) else draw_overlay(rgb, reading))
     unfinished = place.with_name(f".{place.name}.unfinished")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,18 +1,27 @@
 """The scores of this package: one metric, one place. Training, evaluation and reports call these functions.
 
-Times are minutes past twelve, 0 <= m < 720. Input that no score can be made of (NaN, lengths that differ, a time of
-725) raises ValueError: a broken reading must never come out as a number that looks like a score.
+Times are minutes past twelve, 0 <= m < 720; a place on a drum of ten is 0 <= p < 10. Input that no score can be made of
+(NaN, lengths that differ, a time of 725) raises ValueError: a broken reading must never come out as a number that looks
+like a score.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facevalue.codecs.digits import shown, tenths
+
 DAY_HALF_MINUTES = 720
 FLOAT_NOISE_MINUTES = 1e-6  # 0.3 + 0.7 minutes apart is one minute, whatever the last bit says
+DRUM = 10  # a drum's places
+FLOAT_NOISE_SHARE = 1e-12  # 19 of 20 that weigh 0.7 each are 0.95 of them, whatever the last bit says
+PLACE_NOISE = 1e-6  # 9.95 and 0.05 are a tenth apart
 
 
 class TimeScores(TypedDict):
@@ -25,6 +34,30 @@ class TimeScores(TypedDict):
     within_5: float
     within_10: float
     hour_right: float
+
+
+# What `place_scores` returns: shares, and the mean distance; all but `count` are NaN where there is nothing to read.
+PlaceScores = TypedDict(
+    "PlaceScores",
+    {"count": int, "within_0.1": float, "within_0.2": float, "off_by_more_than_1": float, "mean": float},
+)
+
+
+class DigitScores(TypedDict):
+    """What `digit_scores` returns: shares of the count before them, NaN where that is 0.
+
+    exact: right.  exact_with_point: of the rows with a point, also that stands as labelled.  counted: as many digits
+    as labelled.  digits_right: of the single digits of rows counted right.  places: of single rolling digits.
+    """
+
+    count: int
+    exact: float
+    counted: float
+    with_point: int
+    exact_with_point: float
+    digits: int
+    digits_right: float
+    places: PlaceScores
 
 
 class ReliabilityRow(TypedDict):
@@ -95,8 +128,8 @@ def places_apart(read: ArrayLike, true: ArrayLike) -> NDArray[np.float64]:
 
     read, true: (N,) float, 0 <= place < 10.  Returns (N,) float, 0..5; NaN stays NaN.
     """
-    apart = np.abs(np.asarray(read, np.float64) - np.asarray(true, np.float64)) % 10
-    return np.asarray(np.minimum(apart, 10 - apart), np.float64)
+    apart = np.abs(np.asarray(read, np.float64) - np.asarray(true, np.float64)) % DRUM
+    return np.asarray(np.minimum(apart, DRUM - apart), np.float64)
 
 
 def place_is_right(read: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
@@ -104,7 +137,108 @@ def place_is_right(read: ArrayLike, true: ArrayLike) -> NDArray[np.bool_]:
 
     read, true: (N,) float, 0 <= place < 10.  Returns (N,) bool; NaN is never right.
     """
-    return np.asarray(places_apart(read, true) <= 0.1 + 1e-6)
+    return np.asarray(places_apart(read, true) <= 0.1 + PLACE_NOISE)
+
+
+def place_scores(read: ArrayLike, true: ArrayLike) -> PlaceScores:
+    """Score places of single rolling digits: shares within 0.1, within 0.2 and off by more than 1, mean distance.
+
+    read: (N,) float, NaN where nothing was read, which counts as the farthest, 5.  true: (N,) float, 0 <= place < 10.
+    Raises ValueError for a true place outside that or lengths that differ.
+    """
+    places, expected = np.asarray(read, np.float64), np.asarray(true, np.float64)
+    if places.shape != expected.shape:
+        raise ValueError(f"{places.size} places read against {expected.size} true ones: expected as many of each")
+    bad = expected[~((expected >= 0) & (expected < DRUM))]
+    if bad.size:
+        raise ValueError(f"true places hold {bad[0]:g}: expected 0 <= place < 10")
+    apart = np.nan_to_num(places_apart(places, expected), nan=DRUM / 2)
+    return PlaceScores(
+        {
+            "count": int(apart.size),
+            "within_0.1": _share(apart <= 0.1 + PLACE_NOISE),
+            "within_0.2": _share(apart <= 0.2 + PLACE_NOISE),
+            "off_by_more_than_1": _share(apart > 1 + PLACE_NOISE),
+            "mean": float(apart.mean()) if apart.size else float("nan"),
+        }
+    )
+
+
+def place_of(label: str) -> float | None:
+    """The place on its drum that a label of the form d.d gives a single rolling digit; None for any other label."""
+    return float(label) if re.fullmatch(r"[0-9]\.[0-9]", label) else None
+
+
+def digits_are_right(text: str, number: float, label: str) -> bool:
+    """Whether every digit is as labelled, the point ignored: what "right" means of a row of digits, everywhere.
+
+    text: as read, ``?`` for a digit that can't be told, "" where there is none.  number: what it makes; of a single
+    digit its place, 0 <= p < 10; NaN where it can't be told, which is never right.  label: digits, at most one point.
+    Against a label of the form d.d, the place of a rolling digit, a single digit is right within 0.1 round the drum.
+    """
+    digits, place = text.replace(".", ""), place_of(label)
+    if not digits or "?" in digits or math.isnan(number):
+        return False
+    if place is not None and len(digits) == 1:
+        return bool(place_is_right(number, place))
+    return digits == label.replace(".", "")
+
+
+def pair_digits(text: str, number: float, label: str) -> list[tuple[str, str]]:
+    """The labelled digits, each with the one read in its place; none where their counts differ.
+
+    Arguments as of `digits_are_right`.  A rolling digit stands for the one that its place shows, and is read as that
+    where its place is right; read as two digits it is counted right if those are the label's two.
+    """
+    digits, place = text.replace(".", ""), place_of(label)
+    right = digits_are_right(text, number, label)
+    if place is not None and len(digits) == 1:
+        true = str(shown(tenths(np.array([place])))[0])
+        return [(true, true if right else digits)]
+    true = label.replace(".", "")
+    if len(digits) != len(true) or (place is not None and not right):
+        return []
+    return list(zip(true, digits, strict=True))
+
+
+def digit_scores(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[str]) -> DigitScores:
+    """Score rows of digits read against labelled ones.
+
+    texts, numbers, labels: N each, as `digits_are_right` takes them.
+    Raises ValueError for lengths that differ and for a label without a digit: where none can be told, none is scored.
+    """
+    values = _numbers_of_rows(texts, numbers, labels)
+    rows = list(zip(texts, values, labels, strict=True))
+    pairs = [pair_digits(*row) for row in rows]
+    single = [row for row in rows if place_of(row[2]) is not None]
+    pointed = [text == label for text, _, label in rows if "." in label and place_of(label) is None]
+    places = [math.nan if len(text) != 1 else number for text, number, _ in single]
+    for index, (row, place) in enumerate(zip(single, places, strict=True)):
+        if math.isnan(place) and digits_are_right(*row):
+            places[index] = float(row[2])  # its two digits read as such
+    return DigitScores(
+        count=len(rows),
+        exact=_share([digits_are_right(*row) for row in rows]),
+        counted=_share([bool(row_pairs) for row_pairs in pairs]),
+        with_point=len(pointed),
+        exact_with_point=_share(pointed),
+        digits=sum(map(len, pairs)),
+        digits_right=_share([true == read for row_pairs in pairs for true, read in row_pairs]),
+        places=place_scores(places, [float(label) for _, _, label in single]),
+    )
+
+
+def digit_confusion(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[str]) -> NDArray[np.int64]:
+    """How often each digit was read as each: (10, 10) counts, labelled by read, over rows counted right.
+
+    texts, numbers, labels: as of `digit_scores`.  Digits that can't be told are left out.
+    """
+    counts = np.zeros((10, 10), dtype=np.int64)
+    for row in zip(texts, _numbers_of_rows(texts, numbers, labels), labels, strict=True):
+        for true, read in pair_digits(*row):
+            if read != "?":
+                counts[int(true), int(read)] += 1
+    return counts
 
 
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,21 +249,24 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.f
     Raises ValueError for NaN or lengths that differ.
     """
     _, answered, count_right = _answered_from_surest(confidence, right)
-    total = answered[-1] if answered.size else 0
-    return answered / max(int(total), 1), (answered - count_right) / np.maximum(answered, 1)
+    total = answered[-1] if answered.size else 1
+    return answered / total, (answered - count_right) / np.maximum(answered, 1)
 
 
-def threshold_for_accuracy(confidence: ArrayLike, right: ArrayLike, accuracy: float = 0.95) -> tuple[float, float]:
+def threshold_for_accuracy(
+    confidence: ArrayLike, right: ArrayLike, accuracy: float = 0.95, weight: ArrayLike | None = None
+) -> tuple[float, float]:
     """Lowest threshold such that the readings at or above it are right at least at that accuracy.
 
-    confidence: (N,) float.  right: (N,) bool.  accuracy: 0..1.  Returns the threshold and the share answered at it;
-    (inf, 0.0) where no threshold reaches the accuracy, so that nothing is answered.
-    Raises ValueError for NaN, lengths that differ or an accuracy outside 0..1.
+    confidence: (N,) float.  right: (N,) bool.  accuracy: 0..1.  weight: (N,) float above 0, how much each reading
+    counts; 1 where not given.  Returns the threshold and the share answered at it; (inf, 0.0) where no threshold
+    reaches the accuracy, so that nothing is answered.
+    Raises ValueError for NaN, lengths that differ, a weight that is not above 0 or an accuracy outside 0..1.
     """
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy is {accuracy}: expected a share between 0 and 1")
-    thresholds, answered, count_right = _answered_from_surest(confidence, right)
-    good = np.flatnonzero(count_right / np.maximum(answered, 1) >= accuracy)
+    thresholds, answered, count_right = _answered_from_surest(confidence, right, weight)
+    good = np.flatnonzero(count_right >= accuracy * answered - FLOAT_NOISE_SHARE * answered)
     if good.size == 0:
         return float("inf"), 0.0
     return float(thresholds[good[-1]]), float(answered[good[-1]] / answered[-1])
@@ -176,15 +313,17 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: in
 
 
 def _answered_from_surest(
-    confidence: ArrayLike, right: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    confidence: ArrayLike, right: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Distinct confidences from high to low (K,), and how many are answered (K,) and right (K,) at each of them."""
     sure, was_right = _judged(confidence, right)
+    counts = np.ones(sure.shape) if weight is None else np.asarray(weight, np.float64)
+    if counts.shape != sure.shape or not (np.isfinite(counts) & (counts > 0)).all():
+        raise ValueError(f"weight {counts.shape}: expected ({sure.size},) finite numbers above 0")
     order = np.argsort(-sure, kind="stable")
-    sure, was_right = sure[order], was_right[order]
+    sure, was_right, counts = sure[order], was_right[order], counts[order]
     last_of_equals = np.flatnonzero(np.append(sure[1:] != sure[:-1], True)[: sure.size])
-    count_right = np.cumsum(was_right, dtype=np.int64)[last_of_equals]
-    return sure[last_of_equals], (last_of_equals + 1).astype(np.int64), count_right
+    return sure[last_of_equals], counts.cumsum()[last_of_equals], (counts * was_right).cumsum()[last_of_equals]
 
 
 def _judged(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -196,6 +335,21 @@ def _judged(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64
     if not np.isin(judged, (0, 1)).all():
         raise ValueError("right holds something else than true and false (NaN?): expected (N,) bool")
     return sure, judged.astype(bool)
+
+
+def _share(right: ArrayLike) -> float:
+    judged = np.asarray(right, np.bool_)
+    return float(judged.mean()) if judged.size else float("nan")
+
+
+def _numbers_of_rows(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[str]) -> list[float]:
+    values: list[float] = np.asarray(numbers, np.float64).ravel().tolist()
+    if not len(texts) == len(values) == len(labels):
+        raise ValueError(f"{len(texts)} texts, {len(values)} numbers and {len(labels)} labels: expected as many of each")
+    for label in labels:
+        if not re.fullmatch(r"(?=.*[0-9])[0-9]*\.?[0-9]*", label):
+            raise ValueError(f"label {label!r}: expected digits with at most one point")
+    return values
 
 
 def _times(name: str, minutes: ArrayLike) -> NDArray[np.float64]:

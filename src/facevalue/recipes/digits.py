@@ -20,7 +20,9 @@ RECIPES = (
         blocks=(0, 2, 1, 1),
         hidden=256,
         squeeze=1,
-        steps=6000,
+        steps=9000,
+        batch_size=128,
+        learning_rate=1.5e-3,
     ),
     Recipe(
         name="digits/tiny",
