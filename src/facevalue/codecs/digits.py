@@ -193,7 +193,7 @@ def decode_row(log_probability: Floats, points: Floats) -> RowNumber:
         last=last % 10,
         point_after=point,
         certainty=tuple(float(c) for c in certainty),
-        near=float(marginal[-1, np.rint(last * STEPS).astype(int) + np.arange(-1, 2) - PLACES].sum()),
+        near=float(marginal[-1, (round(last * STEPS) + np.arange(-1, 2)) % PLACES].sum()),
         joint=min(joint, 1.0),
         others=tuple(sorted(((text, min(p, 1.0)) for text, p in others.items()), key=lambda pair: -pair[1])[:9]),
     )
@@ -209,7 +209,7 @@ class DigitRow:
     name = "digits/row"
     heads: tuple[Head, ...] = (
         Head("place", PLACES, "circle", 1.0, MOST_DIGITS),
-        Head("count", COLUMNS, "vector", 4.0),
+        Head("count", COLUMNS, "value", 4.0),
         Head("length", MOST_DIGITS + 1, "classes", 0.2),
         Head("point", 2, "classes", 0.3, MOST_DIGITS),
         Head("extent", 2, "vector", 1.0, MOST_DIGITS),
