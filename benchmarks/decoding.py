@@ -19,8 +19,8 @@ from facevalue.codecs.clock import BINS, ClockBelief, ClockNeedles, format_time,
 from facevalue.codecs.needles import local_direction, log_softmax
 from facevalue.evaluate import read_labels
 from facevalue.images import RGB, open_picture, warp, whole_picture
-from facevalue.metrics import is_right
 from facevalue.look_clock import ENOUGH_PX, look_twice
+from facevalue.metrics import is_right
 from facevalue.reader import Weight, find_weight, load_weight
 
 

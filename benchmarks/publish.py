@@ -28,7 +28,6 @@ SETS = {
     "clocks-reset": "22 real clocks, hands set anew",
     "clocks-painted": "real dials, painted hands, many turned by 90°",
 }
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
 def percent(share: float | None) -> str:
@@ -87,13 +86,15 @@ def run_json(script: str, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def replace_between(path: Path, lines: list[str]) -> None:
+def replace_between(path: Path, lines: list[str], name: str = "results") -> None:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->``."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     text = path.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, found, after = rest.partition(END)
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
     if not found:
-        raise click.ClickException(f"{path} has no {BEGIN} ... {END}")
-    path.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after)
+        raise click.ClickException(f"{path} has no {begin} ... {end}")
+    path.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + after)
 
 
 @click.command()

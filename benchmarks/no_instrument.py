@@ -1,6 +1,6 @@
-"""How often a reader answers with confidence where there is no clock.
+"""How often a reader answers with confidence where there is no instrument.
 
-    python benchmarks/no_clock.py [--data FOLDER ...] [--n 1000] [--weight clock-1]
+    python benchmarks/no_instrument.py [--kind clock] [--data FOLDER ...] [--n 1000] [--weight clock-1]
 
 Flat, gradient and noise pictures, drawn clutter and textures, and the pictures of any folders named.
 """
@@ -58,10 +58,11 @@ def answered(reader: Reader, pictures: list[Source]) -> Iterator[bool]:
 @click.option("--data", "folders", multiple=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--n", default=1000, show_default=True, type=click.IntRange(min=4))
 @click.option("--seed", default=1, show_default=True)
-@click.option("--weight", default="clock-1", show_default=True)
-def main(folders: tuple[Path, ...], n: int, seed: int, weight: str) -> None:
+@click.option("--kind", default="clock", show_default=True)
+@click.option("--weight", help="[default: the shipped one of that kind]")
+def main(folders: tuple[Path, ...], n: int, seed: int, kind: str, weight: str | None) -> None:
     """Print, kind by kind, how many are answered; every one is a mistake."""
-    reader = Reader("clock", weight)
+    reader = Reader(kind, weight)
     sets: dict[str, list[Source]] = {name: list(pictures) for name, pictures in drawn(n, seed).items()}
     for folder in folders:
         sets[str(folder)] = list(Random(seed).sample(found := list_pictures(folder), min(n, len(found))))

@@ -1,0 +1,139 @@
+"""Measure the digit reader on every set of pictures that it has figures for, and write them where they are published.
+
+    python benchmarks/digits.py --data DATA [--weight digits-1] [--publish]
+
+DATA holds mnist, meter-digits, meter-digits-whole, seven-segment and optdigits. With --publish everything between the
+markers ``<!-- digits -->`` and ``<!-- /digits -->`` of README.md and of the weight's card is replaced; nothing there is
+typed by hand. Nothing else should run on the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import click
+import numpy as np
+import onnxruntime
+from no_instrument import answered, drawn
+from publish import ROOT, percent, replace_between
+from read_speed import describe_hardware, median_milliseconds
+
+from facevalue.evaluate import evaluate
+from facevalue.images import list_pictures, open_picture
+from facevalue.reader import Reader
+from facevalue.sources.datasets import unpack
+from facevalue.sources.digits import LEFT_OUT_METERS
+
+SEQUENCES = 10_000
+SPEED_CROPS = 60
+
+
+class Measured(NamedTuple):
+    """A set of pictures.  only: columns and values of the rows that count."""
+
+    name: str
+    about: str
+    labels: Path
+    only: tuple[tuple[str, str], ...] = ()
+
+
+def prepare(data: Path, folder: Path) -> Iterator[Measured]:
+    """The sets, those that are no folders of pictures yet unpacked below ``folder``."""
+    unpack(data / "mnist", folder / "mnist", split="test")
+    yield Measured("MNIST test", "handwritten, white on black, 28 px", folder / "mnist" / "labels.csv")
+    unpack(data / "mnist", folder / "sequences", split="test", count=SEQUENCES, sequences=(1, 5))
+    yield Measured("MNIST sequences", "1 to 5 test digits joined, all right", folder / "sequences" / "labels.csv")
+    unpack(data / "optdigits" / "optdigits.npz", folder / "optdigits")
+    yield Measured("optdigits", "handwritten, black and white", folder / "optdigits" / "labels.csv")
+    yield Measured(
+        "meter-digits, 5 meters left out",
+        "rolling digits, place within 0.1",
+        data / "meter-digits" / "labels.csv",
+        tuple(("meter", meter) for meter in LEFT_OUT_METERS),
+    )
+    yield Measured("meter-digits-whole", "digits of other meters", data / "meter-digits-whole" / "labels.csv")
+    yield Measured("seven-segment", "LCD strings, point ignored", data / "seven-segment" / "labels.csv")
+
+
+def count_answered(reader: Reader, n: int, seed: int) -> dict[str, int]:
+    """Of n pictures without a digit, kind by kind, how many are answered."""
+    return {name: sum(answered(reader, list(pictures))) for name, pictures in drawn(n, seed).items()}
+
+
+def measure_speed(reader: Reader, pictures: list[Path], runs: int = 200) -> dict[str, float]:
+    """Milliseconds on one thread: one pass of the network, and whole readings of crops in memory, median and 90th."""
+    width, height = reader.weight.frame_px
+    pixels = np.random.default_rng(1).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+    crops = [open_picture(path) for path in Random(1).sample(pictures, min(SPEED_CROPS, len(pictures)))]
+    each = [median_milliseconds(lambda crop=crop: reader.read(crop), 9) for crop in crops]
+    return {
+        "pass_ms": median_milliseconds(lambda: reader.weight.session.run(None, {"pictures": pixels}), runs),
+        "reading_ms": float(np.median(each)),
+        "reading_90_ms": float(np.quantile(each, 0.9)),
+    }
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--weight", default="digits-1", show_default=True)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Keep each set's scores and sheets there."
+)
+@click.option("--publish", is_flag=True, help="Write README.md and the weight's card.")
+def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
+    """Measure, print, and with --publish write README.md and the card."""
+    reader = Reader("digits", weight)
+    about = reader.weight.metadata
+    lines = [
+        "| pictures | n | right | answered | … of them right |",
+        "| --- " * 5 + "|",
+    ]
+    right_answers, counts, shares = [], [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for measured in prepare(data, Path(scratch)):
+            folder = out / measured.labels.parent.name if out is not None else None
+            scores = evaluate(reader, measured.labels, folder, model=weight, only=measured.only)
+            told = scores["answered"]
+            lines.append(
+                f"| {measured.name}: {measured.about} | {scores['count']} | {percent(scores['exact'])} "
+                f"| {percent(told['share'])} | {percent(told['exact'])} |"
+            )
+            click.echo(lines[-1])
+            shares.append(told["share"])
+            counts.append(scores["count"])
+            right_answers.append(told["exact"])
+    empty = count_answered(reader, 1000, 1)
+    speed = measure_speed(reader, list_pictures(data / "meter-digits-whole"))
+    mean_right = float(np.mean([share for share in right_answers if share is not None]))
+    lines += [
+        f"| all, each set weighing the same | {sum(counts)} | – | {percent(float(np.mean(shares)))} "
+        f"| {percent(mean_right)} |",
+        "",
+        f"Of 1,000 pictures without a digit ({', '.join(empty)}) {sum(empty.values())} are answered. "
+        f"The meters left out of training whole: {', '.join(LEFT_OUT_METERS)}.",
+        "",
+        "| speed, one thread | figure |",
+        "| --- | --- |",
+        f"| one pass of the network | {speed['pass_ms']:.2f} ms |",
+        f"| one crop in memory, read whole: median, 90th percentile | {speed['reading_ms']:.2f} ms, "
+        f"{speed['reading_90_ms']:.2f} ms |",
+        "",
+        f"Weight {weight}, recipe {about['recipe_hash']}, {about['steps']} steps, one seed; threshold "
+        f"{json.loads(about['calibration'])['threshold']:.3f}. {describe_hardware()}, onnxruntime "
+        f"{onnxruntime.__version__}, {datetime.date.today()}. Written by `python benchmarks/digits.py --data DATA "
+        f"--publish`; one set alone: `facevalue evaluate {weight} --data DATA/seven-segment/labels.csv`.",
+    ]
+    if publish:
+        replace_between(ROOT / "README.md", lines, "digits")
+        replace_between(ROOT / "src/facevalue/weights" / f"{weight}.md", lines, "digits")
+    click.echo("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
