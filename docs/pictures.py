@@ -11,7 +11,8 @@ from PIL import Image
 from facevalue import Reader
 from facevalue.images import open_picture
 from facevalue.reading import draw_overlay
-from facevalue.sources.clocks import ClockSource, rows, write_sheet
+from facevalue.sources.albums import write_sheet
+from facevalue.sources.clocks import ClockSource, rows, with_seconds
 
 HERE = Path(__file__).parent
 
@@ -25,5 +26,6 @@ both[:448, :448] = clock
 both[:, 448:] = overlay
 Image.fromarray(both).save(HERE / "overlay.jpg", quality=88)
 source = ClockSource(empty=0.0)  # a batch of one for each step: sixty clocks, not a few clocks many times
-write_sheet(HERE / "clocks.png", [next(rows(source.batch(4, step, 1))) for step in range(60)], 112)
+drawn = [next(rows(source.batch(4, step, 1))) for step in range(60)]
+write_sheet(HERE / "clocks.png", [(picture, with_seconds(label["seconds"])) for picture, label in drawn])
 Image.open(HERE / "clocks.png").quantize(128).save(HERE / "clocks.png", optimize=True)

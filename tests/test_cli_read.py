@@ -215,8 +215,9 @@ def test_truth_in_json() -> None:
         pytest.param(["bright.png", "--truth", "25:00"], "is no time; expected H:MM", id="no such hour"),
         pytest.param(["bright.png", "--truth", "noon"], "is no time; expected H:MM", id="no time"),
         pytest.param(
-            ["bright.png", "--kind", "dial", "--truth", "5:59"], "can't be used with --kind dial", id="no clock"
+            ["bright.png", "--kind", "digits", "--truth", "5:59"], "is no digit string", id="a time for a number"
         ),
+        pytest.param(["bright.png", "--kind", "digits", "--truth", "NaN"], "no value to compare", id="no number"),
         pytest.param(["bright.png", "--top", "0"], "--top", id="none wanted"),
         pytest.param(["bright.png", "--top", "11"], "--top", id="more wanted than there are"),
         pytest.param(["bright.png", "--kind", "sundial"], "--kind", id="no such kind"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facevalue.page import Page
     from facevalue.reading import Reading
     from facevalue.sources.datasets import Split
+    from facevalue.studies import Budget
 
 
 class Refusal(click.ClickException):
@@ -67,16 +68,17 @@ class Picture:
     overlay: Path  # where its overlay goes, below the folder for overlays
 
 
-def check_truth(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    """The true time in minutes past twelve; 17:59 and 5:59 are the same on a dial."""
-    if text is None:
-        return None
-    from facevalue.codecs.clock import parse_time
+def parse_truth(kind: str, text: str) -> int | str:
+    """The true value: of a clock minutes past twelve (17:59 and 5:59 are the same on a dial), of digits their text."""
+    from facevalue.judging import kind_of
 
     try:
-        return parse_time(text.strip())
+        truth = kind_of(kind).parse_label(text.strip())
     except ValueError as error:
-        raise click.BadParameter(str(error), ctx, parameter) from error
+        raise click.BadParameter(str(error), param_hint="'--truth'") from error
+    if truth == "":
+        raise click.BadParameter("NaN is no value to compare with", param_hint="'--truth'")
+    return truth  # type: ignore[no-any-return]
 
 
 def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> None:
@@ -95,7 +97,7 @@ def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> No
 @click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
-@click.option("--truth", metavar="H:MM", callback=check_truth, help="The true time: star it, and tell the error.")
+@click.option("--truth", "truth_text", metavar="VALUE", help="The true value (5:59, 0042.7): star it, tell the error.")
 @click.option(
     "--overlay",
     metavar="DIR",
@@ -109,7 +111,7 @@ def read(
     page: bool,
     as_json: bool,
     top: int | None,
-    truth: int | None,
+    truth_text: str | None,
     overlay: Path | None,
     model: str | None,
 ) -> None:
@@ -119,15 +121,13 @@ def read(
     for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
-    if truth is not None and kind != "clock":
-        raise click.UsageError(f"--truth takes the time of a clock; it can't be used with --kind {kind}")
     if page:
-        check_page(kind, as_json, top, truth is not None)
+        check_page(kind, as_json, top, truth_text is not None)
+    truth = None if truth_text is None else parse_truth(kind, truth_text)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name must not stop the reading of the others
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
-        from facevalue.codecs.clock import format_time
         from facevalue.page import Page, read_pages
         from facevalue.reader import Reader
 
@@ -160,7 +160,7 @@ def read(
             if as_json:
                 record = result.to_dict(picture.name, top=top or 3)
                 if truth is not None:
-                    record |= {"truth": format_time(truth), "error_minutes": minutes_off(result.value, truth)}
+                    record |= describe_truth(result, truth)
                 click.echo(json.dumps(record))
             else:
                 click.echo(result.line(printable(picture.name), top=top))
@@ -236,7 +236,42 @@ def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> Non
         raise PictureError(f"can't write the overlay {place}: {error.strerror or error}", picture.name) from error
 
 
-def judge(reading: Reading, truth: int, top: int) -> list[str]:
+def describe_truth(reading: Reading, truth: int | str) -> dict[str, Any]:
+    """What --truth adds to a JSON record."""
+    if isinstance(truth, int):
+        from facevalue.codecs.clock import format_time
+
+        return {"truth": format_time(truth), "error_minutes": minutes_off(reading.value, truth)}
+    from facevalue.metrics import digits_are_right
+
+    return {"truth": truth, "right": digits_are_right(reading.value, reading.number, truth)}
+
+
+def judge(reading: Reading, truth: int | str, top: int) -> list[str]:
+    """The likeliest values with their probabilities, a star on the true one, and whether or how far it was missed."""
+    return judge_time(reading, truth, top) if isinstance(truth, int) else judge_digits(reading, truth, top)
+
+
+def judge_digits(reading: Reading, truth: str, top: int) -> list[str]:
+    """The likeliest numbers with their probabilities, a star on the true one, points aside."""
+    from facevalue.metrics import digits_are_right
+
+    ranked = [(reading.value, reading.confidence), *((other.value, other.confidence) for other in reading.alternatives)]
+    width = max(len(value) for value, _ in ranked)
+    right = digits_are_right(reading.value, reading.number, truth)
+    starred = [value.replace(".", "") == truth.replace(".", "") for value, _ in ranked]
+    starred[0] = right
+    lines = [
+        f"  {index + 1:>4}  {value:>{width}}  {confidence:6.1%}{'  *' * starred[index]}"
+        for index, (value, confidence) in enumerate(ranked)
+        if index < top or starred[index]
+    ]
+    if not any(starred):
+        lines.append(f"  {'-':>4}  {truth:>{width}}  not among the first {len(ranked)}  *")
+    return [*lines, "  right" if right else "  wrong"]
+
+
+def judge_time(reading: Reading, truth: int, top: int) -> list[str]:
     """The likeliest values with their probabilities, a star on the true one wherever it stands, and the error.
 
     Candidates stand for their neighbourhood, so the star goes to the nearest one where that is within a minute.
@@ -366,18 +401,32 @@ def check_settings(ctx: click.Context, parameter: click.Parameter, pairs: tuple[
     return settings
 
 
+data_option = click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets that it needs.  [default: $FACEVALUE_DATA, or fetched]",
+)
+
+
 @main.command()
-@click.argument("source", type=click.Choice(["clocks"]))
+@click.argument("source", type=click.Choice(["clocks", "digits"]))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--n", default=64, show_default=True, type=click.IntRange(min=1), help="How many pictures.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Same seed, same pictures.")
 @click.option("--sheet", is_flag=True, help="Write one contact sheet, OUT, instead of a folder of pictures.")
-@click.option("--size", "size_px", default=96, show_default=True, type=click.IntRange(24, 1024), help="Side in pixels.")
-def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int) -> None:
+@click.option("--size", "size_px", type=click.IntRange(24, 1024), help="Height in pixels.  [default: 96; digits 32]")
+@data_option
+def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int | None, data: Path | None) -> None:
     """Draw training pictures into the folder OUT, with an index of their labels."""
-    from facevalue.sources import clocks
+    if source == "clocks":
+        from facevalue.sources import clocks
 
-    clocks.write_pictures(out, n, seed, sheet, size_px)
+        clocks.write_pictures(out, n, seed, sheet, size_px or 96)
+    else:
+        from facevalue.sources import digits
+
+        digits.write_pictures(out, n, seed, sheet, size_px or 32, data)
 
 
 @main.command()
@@ -389,12 +438,7 @@ def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int) 
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint, bit for bit.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then a quarter faster.")
-@click.option(
-    "--data",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the data sets that the recipe needs.  [default: $FACEVALUE_DATA, or fetched]",
-)
+@data_option
 def train(
     recipe: str,
     settings: dict[str, str],
@@ -411,6 +455,25 @@ def train(
     click.echo(f"trained; turn it into a weight file with: facevalue export {run_dir}", err=True)
 
 
+def check_picks(ctx: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """``COLUMN=VALUE`` pairs; the value may be empty, and hold more equals signs."""
+    picks = []
+    for pair in pairs:
+        column, equals, value = pair.partition("=")
+        if not (column.strip() and equals):
+            raise click.BadParameter(f"{pair!r}: expected COLUMN=VALUE, such as meter=cellar", ctx, parameter)
+        picks.append((column.strip(), value.strip()))
+    return tuple(picks)
+
+
+only_option = click.option(
+    "--only", metavar="COLUMN=VALUE", multiple=True, callback=check_picks, help="Take the rows with this value alone."
+)
+without_option = click.option(
+    "--without", metavar="COLUMN=VALUE", multiple=True, callback=check_picks, help="Leave out the rows with this value."
+)
+
+
 @main.command()
 @click.argument("model")
 @click.option(
@@ -422,11 +485,24 @@ def train(
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for scores, plots and sheets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def evaluate(model: str, data: Path, out: Path | None, as_json: bool) -> None:
-    """Measure the weight file MODEL on labelled pictures."""
+@only_option
+@without_option
+def evaluate(
+    model: str,
+    data: Path,
+    out: Path | None,
+    as_json: bool,
+    only: tuple[tuple[str, str], ...],
+    without: tuple[tuple[str, str], ...],
+) -> None:
+    """Measure the weight file MODEL on labelled pictures.
+
+    The label of a clock is H:MM; of digits 0042, 630.2, or NaN where none can be told; d.d, such as 3.7, is the place
+    of a single rolling digit on its drum.
+    """
     from facevalue.evaluate import evaluate_command
 
-    evaluate_command(model, data, out, as_json)
+    evaluate_command(model, data, out, as_json, only, without)
 
 
 @main.command()
@@ -438,24 +514,38 @@ def evaluate(model: str, data: Path, out: Path | None, as_json: bool) -> None:
     required=True,
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labelled pictures; give it several times for several sets. The first one sets the threshold.",
+    help="Labelled pictures; give it several times for several sets. Of clocks the first one sets the threshold, of "
+    "digits all together.",
 )
-@click.option("--accuracy", default=0.95, show_default=True, type=click.FloatRange(0.5, 1), help="Of what is answered.")
-def calibrate(weight: Path, tables: tuple[Path, ...], accuracy: float) -> None:
+@click.option(
+    "--accuracy",
+    type=click.FloatRange(0.5, 1),
+    help="Of what is answered.  [default: 0.95 of clocks, 0.99 of digits]",
+)
+@only_option
+@without_option
+def calibrate(
+    weight: Path,
+    tables: tuple[Path, ...],
+    accuracy: float | None,
+    only: tuple[tuple[str, str], ...],
+    without: tuple[tuple[str, str], ...],
+) -> None:
     """Fit the confidence of WEIGHT, a file or an exported run, on labelled pictures, and write it into the file."""
     from facevalue.calibration import calibrate_command
 
-    calibrate_command(weight, tables, accuracy)
+    calibrate_command(weight, tables, accuracy, only, without)
 
 
 @main.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
-def export(run_dir: Path, out: Path | None) -> None:
+@data_option
+def export(run_dir: Path, out: Path | None, data: Path | None) -> None:
     """Turn the trained RUN into an ONNX weight file, checked against the network it came from."""
     from facevalue.export import export_command
 
-    export_command(run_dir, out)
+    export_command(run_dir, out, data)
 
 
 def check_lengths(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
@@ -494,3 +584,44 @@ def unpack(
 
     written = datasets.unpack(source, out, split=split, count=count, seed=seed, sequences=sequences)
     click.echo(f"{written} picture{'s' * (written != 1)} and their labels.csv are in {out}", err=True)
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets that the study needs.  [default: $FACEVALUE_DATA, or fetched]",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Its folder.  [default: study-NAME]")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="Trainings of each network.")
+@click.option(
+    "--budget",
+    default="full",
+    show_default=True,
+    type=click.Choice(["quick", "full"]),
+    help="quick: a few minutes, to see it run; its figures mean little.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be trained and how long it takes.")
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
+@click.option(
+    "--compile", "compiled", is_flag=True, help="Compile large networks first: a minute, then a quarter faster."
+)
+def study(
+    name: str,
+    data: Path | None,
+    out: Path | None,
+    seeds: int,
+    budget: Budget,
+    dry_run: bool,
+    workers: int | None,
+    compiled: bool,
+) -> None:
+    """Train and measure all networks of the study NAME, and write its report; ``list`` shows the studies.
+
+    Given again it goes on where it stopped, and does nothing twice.
+    """
+    from facevalue.studies import study_command
+
+    study_command(name, data, out, seeds, budget, dry_run, workers, compiled)

@@ -20,7 +20,7 @@ RECIPES = (
         blocks=(0, 2, 1, 1),
         hidden=256,
         squeeze=1,
-        steps=9000,
+        steps=7500,
         batch_size=128,
         learning_rate=1.5e-3,
     ),

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from facevalue import metrics
-from facevalue.codecs.clock import ClockBelief
-from facevalue.errors import FaceValueError
-from facevalue.sources import camera, hands, paint
+from facevalue.codecs.clock import ClockBelief, format_time
+from facevalue.sources import albums, camera, hands, paint
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, luminance, mixed, shade, skia, stroke
 
 RADIUS = 100.0
@@ -757,50 +754,25 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
         picture for step in range(-(-n // SYNTH_BATCH)) for picture in rows(source.batch(seed, step, SYNTH_BATCH))
     )
     chosen = itertools.islice(pictures, n)
-    try:
-        if sheet:
-            write_sheet(out, list(chosen), size_px)
-            return
-        if (out / "labels.csv").exists():
-            raise FaceValueError(f"{out} holds a labels.csv already: name another folder")
-        (out / "images").mkdir(parents=True, exist_ok=True)
-        lines = ["file,label,seconds,hour_degrees,minute_degrees,twelve_degrees"]
-        for index, (picture, label) in enumerate(chosen):
-            name = f"images/clock_{seed}_{index:06d}.png"
-            Image.fromarray(picture).save(out / name)
-            minutes = int(label["seconds"]) // 60
-            time = f"{minutes // 60 or 12}:{minutes % 60:02d}"
-            angles = ",".join(f"{label[key]:.2f}" for key in ("hour", "minute", "twelve"))
-            lines.append(f"{name},{time},{label['seconds']:.1f},{angles}")
-            if (index + 1) % 1000 == 0:
-                print(f"{index + 1}/{n} pictures", file=sys.stderr, flush=True)
-        temporary = out / "labels.csv.tmp"
-        temporary.write_text("\n".join(lines) + "\n")
-        temporary.replace(out / "labels.csv")
-    except OSError as error:
-        raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
+    if sheet:
+        albums.write_sheet(out, [(picture, with_seconds(label["seconds"])) for picture, label in chosen])
+        return
+    header = "label,seconds,hour_degrees,minute_degrees,twelve_degrees"
+    albums.write_folder(out, header, ((picture, index_line(label)) for picture, label in chosen), n, f"clock_{seed}")
+
+
+def index_line(label: Mapping[str, float]) -> str:
+    """Time as H:MM, seconds, and the three angles."""
+    angles = ",".join(f"{label[key]:.2f}" for key in ("hour", "minute", "twelve"))
+    return f"{format_time(label['seconds'] // 60)},{label['seconds']:.1f},{angles}"
+
+
+def with_seconds(seconds: float) -> str:
+    """12-hour H:MM:SS."""
+    return f"{format_time(seconds // 60)}:{int(seconds) % 60:02d}"
 
 
 def rows(batch: ClockBatch) -> Iterator[tuple[NDArray[np.uint8], dict[str, float]]]:
     """The pictures of a batch one by one, each with its scalar labels."""
     for index, picture in enumerate(batch.pictures):
         yield picture, {name: float(values[index]) for name, values in batch.labels().items() if values.ndim == 1}
-
-
-def write_sheet(out: Path, pictures: list[tuple[NDArray[np.uint8], dict[str, float]]], size_px: int) -> None:
-    """All pictures side by side, the time of each below it."""
-    columns = math.ceil(math.sqrt(len(pictures)))
-    strip = 14
-    canvas = Image.new("RGB", (columns * size_px, math.ceil(len(pictures) / columns) * (size_px + strip)), "white")
-    pen = ImageDraw.Draw(canvas)
-    for index, (picture, label) in enumerate(pictures):
-        left, top = index % columns * size_px, index // columns * (size_px + strip)
-        canvas.paste(Image.fromarray(picture), (left, top))
-        seconds = int(label["seconds"])
-        text = f"{seconds // 3600 or 12}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        pen.text((left + size_px // 2, top + size_px), text, fill="black", anchor="ma")
-    file = out if out.suffix else out.with_suffix(".png")
-    if file.suffix.lower() not in Image.registered_extensions():
-        raise FaceValueError(f"can't write {file}: no picture format is called {file.suffix}; try .png or .jpg")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(file)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import csv
 import functools
+import itertools
 import math
+import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ from facevalue.codecs.digits import RowBelief, shown, tenths
 from facevalue.errors import FaceValueError, LabelError
 from facevalue.images import fit_row
 from facevalue.metrics import place_is_right
-from facevalue.sources import camera, lettering, paint
+from facevalue.sources import albums, camera, lettering, paint
 from facevalue.sources.datasets import find_dataset, read_idx_pair, read_npz
 from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
 from facevalue.sources.paint import skia
@@ -41,6 +44,7 @@ LEFT_OUT_METERS = (
     "collected/watermeter/pp",
     "collected/watermeter/integra/NiLi",
 )
+SYNTH_BATCH = 64
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
 SHARES = {"printed": 0.15, "segments": 0.19, "dots": 0.03, "drums": 0.15, "written": 0.19, "real": 0.24, "empty": 0.05}
@@ -64,6 +68,17 @@ class DigitBatch:
     def labels(self) -> dict[str, NDArray[np.generic]]:
         """What the codecs of digits encode, by name."""
         return {"count": self.count, "places": self.places, "points": self.points, "cells": self.cells}
+
+    def label(self, index: int) -> str:
+        """What picture ``index`` shows, as an index has it: digits with their point, or tenths of one drum, or NaN."""
+        count = int(self.count[index])
+        places = self.places[index, :count]
+        if count == 0 or np.isnan(places).any():
+            return "NaN"
+        if count == 1 and tenths(places)[0] % 10:
+            return f"{tenths(places)[0] / 10:.1f}"
+        digits = shown(tenths(places)).tolist()
+        return "".join(f"{d}{'.' if p else ''}" for d, p in zip(digits, self.points[index], strict=False))
 
     def scores(self, beliefs: Sequence[RowBelief]) -> dict[str, float]:
         """Of rows whose digits can all be told: counted right, all digits right; of single ones: place within 0.1."""
@@ -221,6 +236,27 @@ class DigitSource:
             a, b, c, d = crop.cell
             batch.cells[index, k] = left + a * width, left + b * width, top + c * height, top + d * height
         batch.count[index] = 0 if math.isnan(crops[0].place) else len(crops)
+
+
+def write_pictures(out: Path, n: int, seed: int, sheet: bool, height_px: int, data: Path | None = None) -> None:
+    """``facevalue synth digits``: a folder of PNG files with labels.csv, or one contact sheet.
+
+    Pictures five times as wide as high, with the digits as label, the point where it is and the tenths of a single
+    drum; NaN where there is no digit or one is covered. Handwriting and real digits are among them where a folder of
+    data sets is named, by data or FACEVALUE_DATA.  Raises FaceValueError when OUT can't be written.
+    """
+    shares = dict(SHARES)
+    if data is None and not os.environ.get("FACEVALUE_DATA"):
+        shares = {name: share for name, share in SHARES.items() if name not in ("written", "real", "empty")}
+        print("no data sets: drawn rows alone, without handwriting; name their folder with --data", file=sys.stderr)
+    source = DigitSource((5 * height_px, height_px), data, tuple(shares.items()))
+    batches = (source.batch(seed, step, SYNTH_BATCH) for step in range(-(-n // SYNTH_BATCH)))
+    pictures = ((batch.pictures[i], batch.label(i)) for batch in batches for i in range(SYNTH_BATCH))
+    chosen = itertools.islice(pictures, n)
+    if sheet:
+        albums.write_sheet(out, list(chosen))
+    else:
+        albums.write_folder(out, "label", chosen, n, f"digits_{seed}")
 
 
 # ---- drawn rows ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""Drawn pictures on disk: a folder with its index, or one contact sheet."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from facevalue.errors import FaceValueError
+
+CAPTION_PX = 14
+
+
+def write_folder(
+    out: Path, header: str, pictures: Iterable[tuple[NDArray[np.uint8], str]], count: int, stem: str
+) -> None:
+    """PNG files below ``out/images`` and labels.csv, which is written last and whole.
+
+    header: of labels.csv after ``file``.  pictures: each with the rest of its line.  stem: of the files' names.
+    Raises FaceValueError when out can't be written or holds an index already.
+    """
+    try:
+        if (out / "labels.csv").exists():
+            raise FaceValueError(f"{out} holds a labels.csv already: name another folder")
+        (out / "images").mkdir(parents=True, exist_ok=True)
+        lines = [f"file,{header}"]
+        for index, (picture, label) in enumerate(pictures):
+            name = f"images/{stem}_{index:06d}.png"
+            Image.fromarray(picture).save(out / name)
+            lines.append(f"{name},{label}")
+            if (index + 1) % 1000 == 0:
+                print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
+        temporary = out / "labels.csv.tmp"
+        temporary.write_text("\n".join(lines) + "\n")
+        temporary.replace(out / "labels.csv")
+    except OSError as error:
+        raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
+
+
+def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) -> None:
+    """All pictures side by side, what each shows below it. Raises FaceValueError when out can't be written."""
+    height, width = pictures[0][0].shape[:2]
+    columns = max(1, round(math.sqrt(len(pictures) * (height + CAPTION_PX) / width)))
+    rows = math.ceil(len(pictures) / columns)
+    canvas = Image.new("RGB", (columns * width, rows * (height + CAPTION_PX)), "white")
+    pen = ImageDraw.Draw(canvas)
+    for index, (picture, caption) in enumerate(pictures):
+        left, top = index % columns * width, index // columns * (height + CAPTION_PX)
+        canvas.paste(Image.fromarray(picture), (left, top))
+        pen.text((left + width // 2, top + height), caption, fill="black", anchor="ma")
+    file = out if out.suffix else out.with_suffix(".png")
+    if file.suffix.lower() not in Image.registered_extensions():
+        raise FaceValueError(f"can't write {file}: no picture format is called {file.suffix}; try .png or .jpg")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        canvas.save(file)
+    except OSError as error:
+        raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
