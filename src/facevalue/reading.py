@@ -69,9 +69,13 @@ class Reading:
         }
         return result
 
+    def marked_value(self) -> str:
+        """The value, with a question mark where it is uncertain and holds none."""
+        return f"{self.value} ?" if self.uncertain and "?" not in self.value else self.value
+
     def line(self, name: str, *, top: int | None = None) -> str:
         """``name  value  confidence``; an uncertain one shows ``?`` and two runners-up, any shows top - 1 if asked."""
-        text = f"{name}  {self.value}{' ?' if self.uncertain else ''}  {self.confidence:.0%}"
+        text = f"{name}  {self.marked_value()}  {self.confidence:.0%}"
         shown = self._runners_up(top if top is not None else 3 if self.uncertain else 1)
         if shown:
             text += "   (" + ", ".join(f"{other.value} {other.confidence:.0%}" for other in shown) + ")"
@@ -162,7 +166,7 @@ def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
     big_px = max(26.0, 0.08 * min(size))
-    main = [(f"{reading.value}{' ?' if reading.uncertain else ''}", _AMBER if reading.uncertain else _WHITE)]
+    main = [(reading.marked_value(), _AMBER if reading.uncertain else _WHITE)]
     main.append((f"{reading.confidence:.0%}", _GREY))
     while True:
         big, small = ImageFont.load_default(big_px), ImageFont.load_default(0.5 * big_px)

@@ -92,9 +92,8 @@ class DigitBatch:
         single = [i for i in whole if self.count[i] == 1]
         near = [len(read[i].digits) == 1 and bool(place_is_right(read[i].number(), self.places[i, 0])) for i in single]
         return {
-            "exact": float(np.mean(exact)),
-            "counted": float(np.mean(counted)),
-            "place_within_0.1": float(np.mean(near)),
+            name: float(np.mean(right)) if right else math.nan
+            for name, right in (("exact", exact), ("counted", counted), ("place_within_0.1", near))
         }
 
     @staticmethod
@@ -470,6 +469,8 @@ def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[
                     continue
                 try:
                     place = float(row["label"])
+                    if not 0 <= place < 10:
+                        raise ValueError
                 except ValueError as error:
                     raise LabelError(f"{path}:{line}: label {row['label']!r} is no place from 0.0 to 9.9") from error
                 with Image.open(folder / row["file"]) as picture:
