@@ -12,14 +12,16 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from stand_ins import paint_digit, write_colour_weight
 
 from facevalue import calibration
-from facevalue.calibration import FEATURES, Calibration, calibrate_command, fit, logits
+from facevalue.calibration import FEATURES, FEATURES_OF, FOLDS, MANNERS, Calibration, calibrate_command, fit, logits
 from facevalue.cli import main
 from facevalue.errors import LabelError
-from facevalue.evaluate import read_labels
+from facevalue.judging import KINDS
+from facevalue.labels import Labelled, read_labels
 from facevalue.reader import Reader
 from facevalue.sources.clocks import write_pictures
 
@@ -46,6 +48,16 @@ def test_each_fold_is_judged_by_a_fit_that_never_saw_it() -> None:
     scores = calibration.cross_validate(fit_on, features, right, fold, measured)
     assert scores == {"answered": 0.5, "right": 1.0, "count": 16, "folds": 5}
     assert seen == [(fold != number).tolist() for number in range(5)]
+
+
+def test_a_fold_counts_by_weight_and_what_is_not_told_is_not_answered() -> None:
+    features = features_of(np.full((4, len(FEATURES)), 3.0))  # all of them sure
+    right, told = np.array([True, False, True, False]), np.array([True, True, True, False])
+    weight = np.array([1.0, 2.0, 3.0, 4.0])
+    scores = calibration.cross_validate(
+        lambda kept: Calibration(), features, right, np.arange(4), np.ones(4, bool), weight, told
+    )
+    assert scores == {"answered": 0.6, "right": round(4 / 6, 4), "count": 4, "folds": 5}
 
 
 # ---- the fit
@@ -114,6 +126,7 @@ def test_a_weight_counts_as_so_many_rows() -> None:
 # ---- confidence
 
 
+@settings(deadline=None)
 @given(weights=SLOPES, low=st.lists(SHARES, min_size=len(FEATURES), max_size=len(FEATURES)), data=st.data())
 def test_confidence_rises_with_the_evidence(weights: tuple[float, ...], low: list[float], data: st.DataObject) -> None:
     high = [data.draw(st.floats(share, 1)) for share in low]
@@ -137,6 +150,7 @@ def test_certainty_stays_finite() -> None:
 # ---- JSON
 
 
+@settings(deadline=None)
 @given(weights=SLOPES, threshold=st.one_of(st.floats(0, 1), st.just(float("inf"))))
 def test_json_round_trip(weights: tuple[float, ...], threshold: float) -> None:
     one = Calibration(weights, threshold)
@@ -246,3 +260,133 @@ def test_labels_that_fit_nothing_leave_the_weight_alone(
     with pytest.raises(LabelError, match=expected):
         calibrate_command(weight, [make(tmp_path)], 0.95)
     assert weight.read_bytes() == tiny_weight.read_bytes()
+
+
+# ---- digits
+
+
+def test_every_kind_that_is_measured_can_be_calibrated() -> None:
+    assert KINDS.keys() == MANNERS.keys() == FEATURES_OF.keys()
+
+
+def rows_of(*sources: str) -> list[Labelled]:
+    return [Labelled(f"{index}.png", Path(), "1", "1", source, index) for index, source in enumerate(sources)]
+
+
+@pytest.mark.parametrize(
+    ("sources", "folds", "reason"),
+    [
+        (["a", "b", "a", "b"], [[0, 2], [1, 3]], "a source is in one fold"),
+        (["a/20240101/05", "a/20240101/06", "a/20240212/05"], [[0, 1, 2]], "bursts of one meter are of one source"),
+        (["(none)", "(none)", "a"], [[0, 1], [2]], "pictures of no known source may be of one"),
+        (["a", "a", "b", "c", "d", "e", "f"], [[0, 1]], "the largest fold takes no more while others are smaller"),
+    ],
+)
+def test_sources_never_straddle_folds(sources: list[str], folds: list[list[int]], reason: str) -> None:
+    split = calibration.split_by_source(rows_of(*sources))
+    assert set(split) <= set(range(FOLDS))
+    together = [sorted(index for index, fold in enumerate(split) if fold == number) for number in set(split)]
+    for expected in folds:
+        assert expected in together, reason
+
+
+def test_rows_without_a_source_are_split_one_by_one() -> None:
+    split = calibration.split_by_source(rows_of(*[""] * 50))
+    assert np.bincount(split).tolist() == [10] * FOLDS
+
+
+def test_drawn_rows_need_no_data_set_and_a_fifth_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise AssertionError("a data set was asked for")
+
+    monkeypatch.setattr("facevalue.sources.digits.find_dataset", fail)
+    drawn = list(calibration.draw_rows((160, 32), 200))
+    again = list(calibration.draw_rows((160, 32), 200))
+    assert all((one[0] == other[0]).all() and one[1] == other[1] for one, other in zip(drawn, again, strict=True))
+    assert {picture.shape for picture, _ in drawn} == {(64, 320, 3)}
+    labels = [label for _, label in drawn]
+    assert labels[160:] == [""] * 40
+    assert 0 < sum(not label for label in labels[:160]) < 30, "a covered digit here and there"
+    singles = [label for label in labels if "." in label]
+    assert singles and all(0 <= float(label) < 10 and len(label) == 3 for label in singles)
+    assert all(label.isdecimal() and 2 <= len(label) <= 8 for label in labels if label and "." not in label)
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A label file of 60 digits of 6 meters, read wrong where they look unsure, and of some pictures of none."""
+    folder = tmp_path_factory.mktemp("painted")
+    lines = ["file,label,meter"]
+    rnd = np.random.default_rng(9)
+    for index in range(60):
+        place, sure = int(rnd.integers(10)), int(rnd.choice([4, 10, 200, 250]))
+        paint_digit(folder / f"{index}.png", place, sure)
+        label = place if sure >= 100 or rnd.random() < 0.3 else (place + 5) % 10
+        lines.append(f"{index}.png,{label},m{index % 6}/20240101/{index % 24:02}")
+    for index, place in enumerate((None, None, 3)):
+        paint_digit(folder / f"none{index}.png", place, 10)
+        lines.append(f"none{index}.png,NaN,m0")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder / "labels.csv"
+
+
+def calibrated(weight: Path, *options: str) -> Calibration:
+    result = CliRunner().invoke(main, ["calibrate", str(weight), *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return Reader("digits", weight).weight.calibration
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_digits_are_calibrated_on_all_tables_together(painted: Path, tmp_path: Path) -> None:
+    weight = write_colour_weight(tmp_path / "colours.onnx")
+    before = everything_but_the_calibration(weight)
+    fitted = calibrated(weight, "--data", str(painted))
+    assert fitted.features == FEATURES_OF["digits"]
+    assert all(slope >= 0 for slope in fitted.weights[:-1])
+    assert everything_but_the_calibration(weight) == before
+    reader, digits = Reader("digits", weight), KINDS["digits"]
+    rows = read_labels(painted, digits.parse_label)
+    readings = [reader.read(row.path) for row in rows]
+    answered = [digits.is_right(one, row.truth) for one, row in zip(readings, rows, strict=True) if not one.uncertain]
+    assert len(answered) > 10
+    assert np.mean(answered) >= 0.99, "as often right as is promised of digits"
+    held_out = json.loads(reader.weight.metadata["calibration_held_out"])
+    assert held_out.keys() == {"answered", "right", "count", "folds"}
+    assert held_out["count"] == 63
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_each_table_of_digits_weighs_the_same(painted: Path, tmp_path: Path) -> None:
+    """One picture, surely wrong, in a table of its own is half of all: next to nothing can be answered."""
+    weight = write_colour_weight(tmp_path / "colours.onnx")
+    picture, wrong = tmp_path / "w.png", tmp_path / "wrong.csv"
+    paint_digit(picture, 3.0, 250)
+    wrong.write_text("file,label\nw.png,7\n")
+    calibrated(weight, "--data", str(painted))
+    assert not Reader("digits", weight).read(picture).uncertain
+    for tables in ((painted, wrong), (wrong, painted)):
+        fitted = calibrated(weight, *(part for table in tables for part in ("--data", str(table))))
+        reader = Reader("digits", weight)
+        assert reader.read(picture).confidence < fitted.threshold
+        assert json.loads(reader.weight.metadata["calibration_held_out"])["count"] == 64
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_a_picture_without_a_digit_is_never_answered(painted: Path, tmp_path: Path) -> None:
+    weight = write_colour_weight(tmp_path / "colours.onnx")
+    calibrated(weight, "--data", str(painted), "--accuracy", "0.5")  # next to everything else is
+    paint_digit(tmp_path / "none.png", None)
+    reading = Reader("digits", weight).read(tmp_path / "none.png")
+    assert (reading.value, reading.confidence, reading.uncertain) == ("?", 0.0, True)
+    assert reading.confidence < Reader("digits", weight).weight.calibration.threshold
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_calibration_on_picked_rows(painted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weight = write_colour_weight(tmp_path / "colours.onnx")
+    calibrate_command(weight, [painted], only=[("meter", "m0")])
+    assert f"{painted}: read 3\n" in capsys.readouterr().err
+    before = weight.read_bytes()
+    with pytest.raises(LabelError, match="no row has meter=m9"):
+        calibrate_command(weight, [painted], without=[("meter", "m9")])
+    assert weight.read_bytes() == before

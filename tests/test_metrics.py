@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from facevalue.metrics import (
+    digit_confusion,
+    digit_scores,
+    digits_are_right,
     expected_calibration_error,
     hour_is_right,
     is_right,
     minutes_apart,
+    pair_digits,
+    place_is_right,
+    place_of,
+    place_scores,
+    places_apart,
     reliability_table,
     risk_coverage,
     threshold_for_accuracy,
@@ -141,6 +149,196 @@ def test_time_scores_refuse(read: list[float], true: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("read", "true", "apart", "reason"),
+    [
+        (3.7, 3.7, 0, "the same place"),
+        (9.9, 0.1, 0.2, "across nought the short way, not 9.8"),
+        (0.1, 9.9, 0.2, "the same, read and true exchanged"),
+        (0.0, 5.0, 5, "the other side of the drum is the farthest"),
+        (6.0, 0.9, 4.9, "beyond the half the other way is shorter"),
+        (10.0, 0.0, 0, "a whole turn more is the same place"),
+        (NAN, 5, NAN, "nothing read is no distance, least of all 0"),
+    ],
+)
+def test_places_apart(read: float, true: float, apart: float, reason: str) -> None:
+    np.testing.assert_allclose(places_apart([read], [true]), [apart], atol=1e-9, err_msg=reason)
+
+
+@pytest.mark.parametrize(
+    ("read", "true", "right", "reason"),
+    [
+        (3.7, 3.7, True, "the same place"),
+        (3.8, 3.7, True, "a tenth, which floats hold as a bit more"),
+        (9.95, 0.05, True, "a tenth across nought"),
+        (3.9, 3.7, False, "two tenths"),
+        (4.7, 3.7, False, "a whole digit"),
+        (NAN, 3.7, False, "nothing read"),
+        (3.7, NAN, False, "nothing to read"),
+    ],
+)
+def test_place_is_right(read: float, true: float, right: bool, reason: str) -> None:
+    assert place_is_right([read], [true]).tolist() == [right], reason
+
+
+@pytest.mark.parametrize(
+    ("read", "true", "expected", "reason"),
+    [
+        ([3.7], [3.7], (1, 1, 1, 0, 0), "one perfect reading"),
+        ([3.9], [3.7], (1, 0, 1, 0, 0.2), "two tenths are within 0.2"),
+        ([4.7], [3.7], (1, 0, 0, 0, 1), "exactly one is not off by more than 1"),
+        ([9.0], [0.5], (1, 0, 0, 1, 1.5), "across nought"),
+        ([NAN], [0.5], (1, 0, 0, 1, 5), "nothing read is the farthest there is, and is not dropped"),
+        ([3.7, NAN], [3.7, 1.0], (2, 0.5, 0.5, 0.5, 2.5), "shares and mean of both"),
+        ([], [], (0, NAN, NAN, NAN, NAN), "of nothing there are no scores, and none is perfect"),
+    ],
+)
+def test_place_scores(read: list[float], true: list[float], expected: tuple[float, ...], reason: str) -> None:
+    scores = place_scores(read, true)
+    assert list(scores) == ["count", "within_0.1", "within_0.2", "off_by_more_than_1", "mean"]
+    assert tuple(scores.values()) == pytest.approx(expected, nan_ok=True), reason
+
+
+@pytest.mark.parametrize(
+    ("read", "true"),
+    [
+        pytest.param([1.0], [10.0], id="ten is nought"),
+        pytest.param([1.0], [NAN], id="no truth"),
+        pytest.param([1.0, 2.0], [1.0], id="lengths differ"),
+    ],
+)
+def test_place_scores_refuse(read: list[float], true: list[float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        place_scores(read, true)
+
+
+@pytest.mark.parametrize(
+    ("label", "place", "reason"),
+    [
+        ("3.7", 3.7, "one digit, point, one decimal"),
+        ("0.0", 0.0, "nought is a place too"),
+        ("3", None, "a digit without a decimal is a row of one"),
+        ("12.5", None, "two digits before the point"),
+        ("3.75", None, "two decimals"),
+        (".5", None, "none before the point"),
+    ],
+)
+def test_place_of(label: str, place: float | None, reason: str) -> None:
+    assert place_of(label) == place, reason
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "label", "right", "reason"),
+    [
+        ("0042", 42, "0042", True, "as labelled"),
+        ("42", 42, "0042", False, "leading noughts are digits"),
+        ("630.2", 630.2, "6302", True, "the point is ignored"),
+        ("6302", 6302, "630.2", True, "wherever it is"),
+        ("0043", 43, "0042", False, "one digit off"),
+        ("00?2", NAN, "0042", False, "a digit that is not told"),
+        ("00?2", 42, "00?2", False, "though the label has the same"),
+        ("0042", NAN, "0042", False, "no number was made of it"),
+        ("", NAN, "0042", False, "nothing read"),
+        ("3", 3.0, "3", True, "a single printed digit"),
+        ("3", 3.4, "3", True, "of which only the digit is labelled"),
+        ("3", 3.6, "3.7", True, "a rolling digit, a tenth off"),
+        ("4", 3.8, "3.7", True, "a tenth off, though it shows the next digit"),
+        ("3", 3.5, "3.7", False, "two tenths off"),
+        ("0", 0.0, "9.9", True, "a tenth across nought"),
+        ("37", 37, "3.7", True, "two digits are a row that has a point"),
+        ("3.7", 3.7, "3.7", True, "with its point"),
+        ("38", 38, "3.7", False, "and must be the label's two"),
+        ("?", NAN, "3.7", False, "a rolling digit that can't be told"),
+        ("3", NAN, "3.7", False, "one without a place"),
+    ],
+)
+def test_digits_are_right(text: str, number: float, label: str, right: bool, reason: str) -> None:
+    assert digits_are_right(text, number, label) is right, reason
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "label", "pairs", "reason"),
+    [
+        ("0142", 142, "0042", "00 01 44 22", "position by position, labelled and read"),
+        ("01.42", 1.42, "0042", "00 01 44 22", "the point is no position"),
+        ("0?42", NAN, "0042", "00 0? 44 22", "a digit that can't be told keeps its place"),
+        ("042", 42, "0042", "", "of another count there are no positions to compare"),
+        ("", NAN, "0042", "", "nothing read"),
+        ("3", 3.0, "3.1", "33", "a rolling digit stands for what it shows"),
+        ("4", 3.8, "3.9", "44", "which is the next one where that has nearly settled"),
+        ("4", 3.8, "3.7", "33", "read rightly it is that digit, though it shows another"),
+        ("8", 8.0, "3.1", "38", "read wrongly it is the one read"),
+        ("37", 37, "3.7", "33 77", "two digits as labelled"),
+        ("38", 38, "3.7", "", "two where there is one drum: counted wrong"),
+    ],
+)
+def test_pair_digits(text: str, number: float, label: str, pairs: str, reason: str) -> None:
+    assert ["".join(pair) for pair in pair_digits(text, number, label)] == pairs.split(), reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "reason"),
+    [
+        ([("0042", 42, "0042")], (1, 1, 1, 0, NAN, 4, 1), "one perfect row; no point is labelled"),
+        ([("0043", 43, "0042")], (1, 0, 1, 0, NAN, 4, 0.75), "one of four digits wrong, the row wrong"),
+        ([("042", 42, "0042")], (1, 0, 0, 0, NAN, 0, NAN), "counted wrong: none of its digits is compared"),
+        ([("63.02", 63.02, "630.2")], (1, 1, 1, 1, 0, 4, 1), "right, but for the point"),
+        ([("630.2", 630.2, "630.2")], (1, 1, 1, 1, 1, 4, 1), "and with it"),
+        ([("6302", 6302, "630.2"), ("42", 42, "42")], (2, 1, 1, 1, 0, 6, 1), "the row without a point has none to get"),
+        ([("3", 3.6, "3.7")], (1, 1, 1, 0, NAN, 1, 1), "the point of a place is none to read"),
+        ([("?", NAN, "42")], (1, 0, 0, 0, NAN, 0, NAN), "one digit, not told, where there are two"),
+        ([("4?", NAN, "42")], (1, 0, 1, 0, NAN, 2, 0.5), "counted right, one of them not told"),
+        ([("", NAN, "42"), ("42", 42, "42")], (2, 0.5, 0.5, 0, NAN, 2, 1), "nothing read stays in the count"),
+        ([], (0, NAN, NAN, 0, NAN, 0, NAN), "of nothing there are no scores, and none is perfect"),
+    ],
+)
+def test_digit_scores(rows: list[tuple[str, float, str]], expected: tuple[float, ...], reason: str) -> None:
+    scores: dict[str, Any] = dict(digit_scores(*([row[k] for row in rows] for k in range(3))))
+    scores.pop("places")
+    assert list(scores) == ["count", "exact", "counted", "with_point", "exact_with_point", "digits", "digits_right"]
+    assert tuple(scores.values()) == pytest.approx(expected, nan_ok=True), reason
+
+
+@pytest.mark.parametrize(
+    ("row", "apart", "reason"),
+    [
+        (("3", 3.6, "3.7"), 0.1, "the place read"),
+        (("?", NAN, "3.7"), 5, "not told: the farthest"),
+        (("", NAN, "3.7"), 5, "nothing seen"),
+        (("37", 37, "3.7"), 0, "as two digits, rightly"),
+        (("38", 38, "3.7"), 5, "as two digits, which is no place"),
+    ],
+)
+def test_digit_scores_of_places(row: tuple[str, float, str], apart: float, reason: str) -> None:
+    places = digit_scores(*([cell] for cell in row))["places"]
+    assert (places["count"], places["mean"]) == (1, pytest.approx(apart)), reason
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers", "labels"),
+    [
+        pytest.param(["42"], [42], [""], id="a picture without a digit is no row to score"),
+        pytest.param(["42"], [42], ["nan"], id="nor is it one by another name"),
+        pytest.param(["42"], [42], ["4.2.0"], id="two points"),
+        pytest.param(["42"], [42], ["4,2"], id="a comma that nobody made a point"),
+        pytest.param(["42", "43"], [42], ["42"], id="lengths differ"),
+    ],
+)
+@pytest.mark.parametrize("score", [digit_scores, digit_confusion])
+def test_digit_scores_refuse(
+    score: Callable[..., object], texts: list[str], numbers: list[float], labels: list[str]
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        score(texts, numbers, labels)
+
+
+def test_digit_confusion_counts_each_position() -> None:
+    counts = digit_confusion(["0142", "7?", "123", "4"], [142, NAN, 123, 3.8], ["0042", "12", "12", "3.7"])
+    assert counts.shape == (10, 10)
+    found = {(true, read): counts[true, read] for true, read in np.argwhere(counts).tolist()}
+    assert found == {(0, 0): 1, (0, 1): 1, (4, 4): 1, (2, 2): 1, (1, 7): 1, (3, 3): 1}, "rows labelled, columns read"
+
+
+@pytest.mark.parametrize(
     ("confidence", "right", "coverage", "risk", "reason"),
     [
         ([], [], [], [], "nothing read: an empty curve"),
@@ -181,6 +379,27 @@ def test_threshold_for_accuracy(
     confidence: list[float], right: list[bool], accuracy: float, threshold: float, share: float, reason: str
 ) -> None:
     assert threshold_for_accuracy(confidence, right, accuracy) == pytest.approx((threshold, share)), reason
+
+
+@pytest.mark.parametrize(
+    ("weight", "accuracy", "threshold", "share", "reason"),
+    [
+        ([1, 1, 1], 0.6, 0.1, 1.0, "equal weights: two of three are right"),
+        ([1, 1, 2], 0.6, 0.8, 0.5, "the wrong one counts twice: half of all are right"),
+        ([1, 1, 2], 0.5, 0.1, 1.0, "which is enough where half is asked for"),
+        ([2, 2, 2], 0.6, 0.1, 1.0, "only the ratios count"),
+        ([0.1, 0.1, 0.1], 2 / 3, 0.1, 1.0, "exactly the accuracy, but for the last bits of three tenths"),
+    ],
+)
+def test_weighted_threshold(weight: list[float], accuracy: float, threshold: float, share: float, reason: str) -> None:
+    found = threshold_for_accuracy([0.9, 0.8, 0.1], [True, True, False], accuracy, weight)
+    assert found == pytest.approx((threshold, share)), reason
+
+
+@pytest.mark.parametrize("weight", [[1.0], [1.0, 0.0], [1.0, NAN], [1.0, -1.0]])
+def test_threshold_refuses_weights(weight: list[float]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        threshold_for_accuracy([0.5, 0.6], [True, True], 0.9, weight)
 
 
 def test_threshold_keeps_its_promise_on_random_readings() -> None:

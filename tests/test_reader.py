@@ -23,8 +23,8 @@ from facevalue.codecs import Floats
 from facevalue.codecs.clock import HALF_MINUTES, ClockBelief, ClockNeedles, format_time
 from facevalue.errors import FaceValueError, ModelError, PictureError
 from facevalue.images import warp, whole_picture
-from facevalue.metrics import is_right
 from facevalue.look_clock import FILL, Look, look_twice, make_reading
+from facevalue.metrics import is_right
 from facevalue.reader import Reader, find_weight
 from facevalue.reading import Reading
 from facevalue.sources.camera import Pose
@@ -242,7 +242,7 @@ def test_marks_are_in_pixels_of_a_picture_that_was_decoded_reduced(reader: Reade
 class ToldWeight:
     """Stands in for a Weight that sees each time exactly what it is told: a pose, and 2:06:33 on a dial so posed."""
 
-    kind, name, size_px, calibration, codec = "clock", "told", 32, Calibration(), ClockNeedles()
+    kind, name, frame_px, calibration, codec = "clock", "told", (32, 32), Calibration(), ClockNeedles()
     minutes, second_degrees = 126.0, 201.0
 
     def __init__(self, *poses: Pose) -> None:

@@ -7,17 +7,25 @@ import json
 import math
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError
-from facevalue.metrics import is_right, threshold_for_accuracy
+from facevalue.labels import Labelled, Pick, read_tables
+from facevalue.metrics import threshold_for_accuracy
+
+if TYPE_CHECKING:
+    from facevalue.images import Source
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
+DRAWN_ROWS = ("printed", "segments", "dots", "drums")
 FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")  # of clocks
 FEATURES_OF = {"clock": FEATURES, "digits": ("joint", "least", "place", "length", "counted")}
@@ -103,85 +111,185 @@ def cross_validate(
     right: NDArray[np.bool_],
     fold: NDArray[np.int64],
     measured: NDArray[np.bool_],
+    weight: NDArray[np.float64] | None = None,
+    told: NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
     """Share answered, and of it right, where each fold is judged by a calibration that never saw it.
 
     fit_on: takes the (N,) mask of what may be fitted.  fold: (N,) 0 .. FOLDS - 1.  measured: (N,) what is counted.
+    weight: (N,) how much each counts, 1 where not given.  told: (N,) what may be answered, all where not given.
     """
+    counts = np.ones(len(features)) if weight is None else weight
     answered = np.zeros(len(features), dtype=bool)
     for number in range(FOLDS):
         judged = measured & (fold == number)
         calibration = fit_on(fold != number)
         for index in np.flatnonzero(judged).tolist():
             answered[index] = calibration.confidence(features[index]) >= calibration.threshold
+    if told is not None:
+        answered &= told
+    share = float(counts[answered].sum() / counts[measured].sum())
     return {
-        "answered": round(float(answered[measured].mean()), 4),
-        "right": round(float(right[answered].mean()), 4) if answered.any() else 0.0,
+        "answered": round(share, 4),
+        "right": round(float(np.average(right[answered], weights=counts[answered])), 4) if answered.any() else 0.0,
         "count": int(measured.sum()),
         "folds": FOLDS,
     }
 
 
-def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float) -> Calibration:
+# ---- the command
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a kind of instrument is calibrated.
+
+    draw: that many drawn pictures for frames of a size (width, height), each with its truth as ``judging`` knows it.
+    threshold_from_first: the threshold is chosen on the first table alone, not on all of them together.  split: the
+    fold of each row.
+    """
+
+    draw: Callable[[tuple[int, int], int], Iterator[tuple[NDArray[np.uint8], Any]]]
+    threshold_from_first: bool
+    split: Callable[[Sequence[Labelled]], list[int]]
+
+
+def draw_clocks(frame_px: tuple[int, int], count: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Clocks and their times in minutes; without a dial NaN, and whatever is read is never right."""
+    from facevalue.sources.clocks import ClockSource
+
+    drawn = ClockSource(size_px=2 * frame_px[0], empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, count)
+    for picture, seconds in zip(drawn.pictures, drawn.seconds, strict=True):
+        yield picture, float(seconds) / 60
+
+
+def draw_rows(frame_px: tuple[int, int], count: int) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Rows of digits and their labels; without a digit, or with one covered, "", and whatever is read is never right.
+
+    A single digit's label is its place on its drum.
+    """
+    from facevalue.codecs.digits import shown, tenths
+    from facevalue.sources.digits import SHARES, DigitSource, draw_empty
+
+    rnd = Random(f"empty {DRAWN_SEED}")
+    size_px = 2 * frame_px[0], 2 * frame_px[1]
+    empty = round(DRAWN_EMPTY * count)
+    shares = tuple((name, SHARES[name]) for name in DRAWN_ROWS)  # those that need no data set
+    drawn = DigitSource(size_px=size_px, shares=shares).batch(DRAWN_SEED, 0, count - empty)
+    for picture, digits, row in zip(drawn.pictures, drawn.count.tolist(), drawn.places, strict=True):
+        places = row[:digits]
+        if np.isnan(places).any():
+            yield picture, ""
+        elif digits == 1:
+            yield picture, f"{round(float(places[0]), 1) % 10:.1f}"
+        else:
+            yield picture, "".join(str(digit) for digit in shown(tenths(places)))
+    for _ in range(empty):
+        yield draw_empty(rnd, size_px), ""
+
+
+def split_by_file(rows: Sequence[Labelled]) -> list[int]:
+    """Each picture for itself, by its name."""
+    return [zlib.crc32(row.file.encode()) % FOLDS for row in rows]
+
+
+def split_by_source(rows: Sequence[Labelled]) -> list[int]:
+    """All pictures of one source together: bursts of one meter are nearly one picture.
+
+    The largest source first, each into the fold with the fewest pictures so far; rows without one by their name.
+    """
+    from facevalue.sources.digits import meter_of
+
+    names = [meter_of(row.source) if row.source else row.file for row in rows]
+    sizes = Counter(names)
+    filled = [0] * FOLDS
+    fold_of: dict[str, int] = {}
+    for name in sorted(sizes, key=lambda name: (-sizes[name], zlib.crc32(name.encode()))):
+        fold_of[name] = filled.index(min(filled))
+        filled[fold_of[name]] += sizes[name]
+    return [fold_of[name] for name in names]
+
+
+MANNERS = {
+    "clock": Manner(draw_clocks, threshold_from_first=True, split=split_by_file),
+    "digits": Manner(draw_rows, threshold_from_first=False, split=split_by_source),
+}
+
+
+def calibrate_command(
+    weight_file: Path,
+    tables: Sequence[Path],
+    accuracy: float | None = None,
+    only: Sequence[Pick] = (),
+    without: Sequence[Pick] = (),
+) -> Calibration:
     """Fit on the pictures of label files and on drawn ones, and write the result into the weight's metadata.
 
-    Each set counts the same; of the drawn pictures a fifth shows no clock, so whatever is read there is wrong.
-    The threshold is the lowest at which the answered pictures of the first set are right at least at ``accuracy``.
+    Each set counts the same; a fifth of the drawn pictures shows nothing, so whatever is read there is wrong.  The
+    threshold is the lowest at which the answered pictures are right at least at ``accuracy`` (None: as is promised of
+    the kind): of clocks those of the first set, of digits those of all sets, each counting the same, but the drawn one.
+    only, without: columns and values, see ``labels.read_tables``.
     Raises LabelError, ModelError, MissingExtraError.
     """
     try:
         import onnx
     except ModuleNotFoundError as error:
         raise MissingExtraError("calibration needs the laboratory: pip install 'facevalue[train]'") from error
-    from facevalue.codecs.clock import format_time, parse_time
-    from facevalue.evaluate import read_labels
-    from facevalue.look_clock import Look, look_at
-    from facevalue.reader import find_weight, load_weight
-    from facevalue.sources.clocks import ClockSource
+    from facevalue.judging import kind_of
+    from facevalue.reader import LOOKS, find_weight, load_weight
 
-    weight_file = find_weight("clock", weight_file)
+    weight_file = find_weight("", weight_file)
     weight = load_weight(weight_file, threads=1)
+    kind, manner, looks = kind_of(weight.kind), MANNERS[weight.kind], LOOKS[weight.kind]
+    names = FEATURES_OF[kind.name]
+    wanted = kind.promised_accuracy if accuracy is None else accuracy
     features: list[dict[str, float]] = []
-    right: list[bool] = []
+    were_right: list[bool] = []
+    were_told: list[bool] = []
     of_table: list[int] = []
-    groups: list[int] = []
 
-    def add(look: Look, true_minutes: float, number: int, name: str) -> None:
+    def add(source: Source, truth: Any, table: int) -> None:
+        look, scale = looks.look_at(weight, source)
+        reading = looks.make_reading(weight, look, scale, began=0.0)
         features.append(look.features())
-        right.append(bool(is_right(parse_time(format_time(look.both.minutes())), true_minutes)))
-        of_table.append(number)
-        groups.append(zlib.crc32(name.encode()) % FOLDS)
+        were_right.append(kind.is_right(reading, truth))
+        were_told.append(kind.is_told(reading))
+        of_table.append(table)
 
-    for number, table in enumerate(tables):
-        for row in read_labels(table):
+    labelled: list[Labelled] = []
+    for number, (table, rows) in enumerate(
+        zip(tables, read_tables(tables, kind.parse_label, only, without), strict=True)
+    ):
+        for row in rows:
             try:
-                add(look_at(weight, row.path)[0], row.minutes, number, row.file)
+                add(row.path, row.truth, number)
             except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
+            else:
+                labelled.append(row)
         if number not in of_table:
             raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
-    drawn = ClockSource(size_px=2 * weight.frame_px[0], empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, DRAWN_PICTURES)
-    for index, (picture, seconds) in enumerate(zip(drawn.pictures, drawn.seconds, strict=True)):
-        # Without a dial the time is NaN, and whatever is read is never right.
-        add(look_at(weight, picture)[0], float(seconds) / 60, len(tables), f"drawn {index}")
-    print(f"drawn pictures: read {of_table.count(len(tables))}", file=sys.stderr)
-    were_right, tables_of, group = np.array(right), np.array(of_table), np.array(groups)
-    counts = np.bincount(tables_of, minlength=len(tables) + 1)
-    sample_weight = (counts[0] / counts)[tables_of]
-    first = tables_of == 0
+    for picture, truth in manner.draw(weight.frame_px, DRAWN_PICTURES):
+        add(picture, truth, len(tables))
+    drawn = range(of_table.count(len(tables)))
+    print(f"drawn pictures: read {len(drawn)}", file=sys.stderr)
+    right, told, table_of = np.array(were_right), np.array(were_told), np.array(of_table)
+    fold = np.array(manner.split(labelled) + [zlib.crc32(f"drawn {index}".encode()) % FOLDS for index in drawn])
+    counts = np.bincount(table_of, minlength=len(tables) + 1)
+    sample_weight = ((counts[0] if manner.threshold_from_first else counts.mean()) / counts)[table_of]
+    measured = table_of == 0 if manner.threshold_from_first else table_of < len(tables)
 
     def fit_on(kept: NDArray[np.bool_]) -> Calibration:
         rows = [row for row, keep in zip(features, kept, strict=True) if keep]
-        fitted = Calibration(fit(rows, were_right[kept], sample_weight[kept]))
-        sure = np.array(
-            [fitted.confidence(row) for row, is_first in zip(features, kept & first, strict=True) if is_first]
-        )
-        threshold, _ = threshold_for_accuracy(sure, were_right[kept & first], accuracy)
+        fitted = Calibration(fit(rows, right[kept], sample_weight[kept], names=names), features=names)
+        answerable = kept & measured & told
+        sure = [fitted.confidence(features[index]) for index in np.flatnonzero(answerable).tolist()]
+        threshold, _ = threshold_for_accuracy(sure, right[answerable], wanted, sample_weight[answerable])
         return dataclasses.replace(fitted, threshold=min(threshold, 1.01))  # above 1 none is answered
 
     calibration = fit_on(np.ones(len(features), dtype=bool))
-    held_out = cross_validate(fit_on, features, were_right, group, first)
+    held_out = cross_validate(fit_on, features, right, fold, measured, sample_weight, told)
     model = onnx.load(str(weight_file))
     metadata = {entry.key: entry.value for entry in model.metadata_props} | {
         "calibration": calibration.to_json(),
@@ -194,6 +302,7 @@ def calibrate_command(weight_file: Path, tables: Sequence[Path], accuracy: float
         temporary.replace(weight_file)
     except OSError as error:
         raise FaceValueError(f"can't write {weight_file}: {error.strerror or error}") from error
-    told = f"{tables[0]}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
-    print(f"{calibration.to_json()}\n{told}", file=sys.stderr)
+    where = tables[0] if manner.threshold_from_first else ", ".join(map(str, tables))
+    told_of = f"{where}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
+    print(f"{calibration.to_json()}\n{told_of}", file=sys.stderr)
     return calibration

@@ -439,6 +439,13 @@ def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int |
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then a quarter faster.")
 @data_option
+@click.option(
+    "--from",
+    "start_from",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A finished run of the recipe's parent, to go on from.",
+)
 def train(
     recipe: str,
     settings: dict[str, str],
@@ -447,11 +454,12 @@ def train(
     workers: int | None,
     compiled: bool,
     data: Path | None,
+    start_from: Path | None,
 ) -> None:
     """Train the network of RECIPE, such as clocks/wild."""
     from facevalue import training
 
-    run_dir = training.run(recipe, settings, out, resume, workers, compiled, data)
+    run_dir = training.run(recipe, settings, out, resume, workers, compiled, data, start_from)
     click.echo(f"trained; turn it into a weight file with: facevalue export {run_dir}", err=True)
 
 

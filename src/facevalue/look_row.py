@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs.digits import RowBelief, RowNumber
+from facevalue.codecs.digits import MOST_DIGITS, RowBelief, RowNumber, with_point
 from facevalue.images import RGB, Source, fit_row, open_reduced, warp, whole_row
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -60,9 +60,11 @@ def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
 def look(weight: Weight, rgb: RGB) -> Look:
     """Read the whole picture; where that is not sure, straighten the row by what was seen, read again and join."""
     frame = whole_row(rgb, weight.frame_px)
+    if getattr(weight.codec, "from_left", False):
+        frame[0, 2] = frame[0, 0]
     belief = look_through(weight, rgb, frame)
     number = belief.read()
-    if number.digits and number.joint < SURE:
+    if getattr(weight.codec, "locates", True) and number.digits and number.joint < SURE:
         second = look_through(weight, rgb, straightened(belief, frame, weight.frame_px))
         joined = belief.joined_with(second)
         if joined is not belief:
@@ -118,13 +120,16 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     confidence = weight.calibration.confidence(look.features()) if number.digits else 0.0
     spare = (1 - confidence) / max(1 - number.joint, 1e-6)
     others = sorted(((other, min(spare * p, confidence)) for other, p in number.others), key=lambda pair: -pair[1])
+    if "?" in text and number.digits:  # the best guess, where it is not told
+        others.insert(0, (with_point([str(d) for d in number.digits], number.point_after), confidence))
+    overfull = look.belief.total > MOST_DIGITS + 0.5
     boxes = outline(look.belief, look.frame)
     return Reading(
         kind=weight.kind,
         value=text,
         number=number.number(),
         confidence=confidence,
-        uncertain="?" in text or confidence < weight.calibration.threshold,
+        uncertain="?" in text or overfull or confidence < weight.calibration.threshold,
         alternatives=tuple(Alternative(other, share) for other, share in others[:RUNNERS_UP]),
         model=weight.name,
         milliseconds=(time.perf_counter() - began) * 1e3,

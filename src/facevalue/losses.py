@@ -18,8 +18,9 @@ def circle_loss(output: Tensor, target: Tensor) -> Tensor:
     return cross_entropy - entropy
 
 
-def classes_loss(output: Tensor, target: Tensor) -> Tensor:
-    return F.cross_entropy(output, target, reduction="none")
+def classes_loss(output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy; smoothing: the share of each label that is spread evenly over all classes. (B,)"""
+    return F.cross_entropy(output, target, reduction="none", label_smoothing=smoothing)
 
 
 def vector_loss(output: Tensor, target: Tensor) -> Tensor:
@@ -36,18 +37,23 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def total_loss(
-    heads: Sequence[Head], outputs: Mapping[str, Tensor], targets: Mapping[str, tuple[Tensor, Tensor]]
+    heads: Sequence[Head],
+    outputs: Mapping[str, Tensor],
+    targets: Mapping[str, tuple[Tensor, Tensor]],
+    smoothing: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum over heads, and each head's mean loss.
 
-    targets: by head name, values and weights (B,), or (B, places); what has weight 0 does not count.
+    targets: by head name, values and weights (B,), or (B, places); what has weight 0 does not count.  smoothing: of
+    the labels of classes, see ``classes_loss``.
     """
     means = {}
     for head in heads:
         output, (values, weight) = outputs[head.name], targets[head.name]
         if head.places > 1:  # each place as a picture of its own
             output, values, weight = output.flatten(0, 1), values.flatten(0, 1), weight.flatten()
-        each = LOSSES[head.kind](output, values)
+        smoothed = head.kind == "classes" and smoothing > 0
+        each = classes_loss(output, values, smoothing) if smoothed else LOSSES[head.kind](output, values)
         means[head.name] = (each * weight).sum() / weight.sum().clamp(min=1)
     total = torch.stack([head.weight * means[head.name] for head in heads]).sum()
     return total, {name: mean.detach() for name, mean in means.items()}

@@ -345,7 +345,9 @@ def _share(right: ArrayLike) -> float:
 def _numbers_of_rows(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[str]) -> list[float]:
     values: list[float] = np.asarray(numbers, np.float64).ravel().tolist()
     if not len(texts) == len(values) == len(labels):
-        raise ValueError(f"{len(texts)} texts, {len(values)} numbers and {len(labels)} labels: expected as many of each")
+        raise ValueError(
+            f"{len(texts)} texts, {len(values)} numbers and {len(labels)} labels: expected as many of each"
+        )
     for label in labels:
         if not re.fullmatch(r"(?=.*[0-9])[0-9]*\.?[0-9]*", label):
             raise ValueError(f"label {label!r}: expected digits with at most one point")

@@ -1,4 +1,4 @@
-"""Muon for the filters, AdamW for the rest."""
+"""Muon for the filters, AdamW for the rest; and the plain optimizers of the reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
+
+from facevalue.errors import SettingError
+from facevalue.recipes import CHOICES
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
@@ -56,14 +59,31 @@ class Muon(torch.optim.Optimizer):
                     parameter.add_(step.reshape(parameter.shape), alpha=-group["lr"] * scale)
 
 
-def make_optimizers(network: nn.Module, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """Muon on filters and matrices inside, AdamW on the stem, the output layer, norms and biases."""
+def make_optimizers(
+    network: nn.Module, lr: float, weight_decay: float, kind: str = "muon", l2: float = 0.0
+) -> list[torch.optim.Optimizer]:
+    """The optimizers of a network, which together own all its parameters.
+
+    kind: ``muon`` on filters and matrices inside, with AdamW on the stem, the output layer, norms and biases; ``adam``,
+    ``adamw`` or ``sgd`` without momentum on all.  weight_decay: of muon and adamw, on filters and matrices.  l2: of
+    adam and sgd, on the same; the gradient of l2 / 2 times their squared sum, as a term of the loss gives it.
+    """
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        inner = parameter.ndim >= 2 and not name.startswith(("trunk.0.", "out."))
+        inner = parameter.ndim >= 2 and not (kind == "muon" and name.startswith(("trunk.0.", "out.")))
         (filters if inner else rest).append(parameter)
-    return [
-        Muon(filters, lr, weight_decay),
-        torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+    if kind == "muon":
+        return [
+            Muon(filters, lr, weight_decay),
+            torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+    shrink = weight_decay if kind == "adamw" else l2
+    groups = [{"params": filters, "weight_decay": shrink}, {"params": rest, "weight_decay": 0.0}]
+    if kind == "adamw":
+        return [torch.optim.AdamW(groups, lr=lr)]
+    if kind == "adam":
+        return [torch.optim.Adam(groups, lr=lr)]
+    if kind == "sgd":
+        return [torch.optim.SGD(groups, lr=lr)]
+    raise SettingError(f"there is no optimizer {kind!r}; there are: {', '.join(CHOICES['optimizer'])}")

@@ -26,8 +26,10 @@ from torch import Tensor, nn
 from facevalue import __version__
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
+from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.losses import total_loss
+from facevalue.networks.classic import CLASSIC, make_classic
 from facevalue.networks.convnet import ConvNet
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
@@ -39,16 +41,24 @@ SCALARS_EVERY = 20
 PICTURES_EVERY = 500
 HELD_OUT_SEED = 1_000_003
 HELD_OUT_PICTURES = 512
+STAIR, STAIR_STEPS = 0.95, 500
 
 
 def make_source(recipe: Recipe, data: Path | None = None) -> Source:
     """The recipe's source. data: folder of the data sets, None for where ``datasets.find_dataset`` looks."""
     from facevalue.sources.clocks import ClockSource
     from facevalue.sources.digits import DigitSource
+    from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource
 
     table: dict[str, Callable[[], Source]] = {
         "clocks/wild": lambda: ClockSource(size_px=recipe.size_px),
         "digits/wild": lambda: DigitSource(size_px=recipe.frame_px, data=data),
+        "digits/mnist": lambda: MnistSource(data, recipe.steps),
+        "digits/mnist-all": lambda: MnistSource(data, recipe.steps, hold_out=False),
+        "digits/mnist-plain": lambda: MnistSource(data),
+        "digits/mnist-sequences": lambda: MnistSequences(data),
+        "digits/mnist-sequences-augmented": lambda: MnistSequences(data, recipe.steps),
+        "digits/svhn": lambda: SvhnSource(data),
     }
     if recipe.source not in table:
         raise SettingError(f"there is no source {recipe.source!r}; there are: {', '.join(sorted(table))}")
@@ -57,18 +67,41 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
 
 def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
     """The recipe's network, its start drawn from the recipe's seed."""
-    if recipe.network not in ("convnet", "rownet"):
-        raise SettingError(f"there is no network {recipe.network!r}; there are: convnet, rownet")
+    table: dict[str, Callable[[Recipe, Codec], nn.Module]] = {
+        "convnet": make_convnet,
+        "rownet": make_rownet,
+        **dict.fromkeys(CLASSIC, make_classic),
+    }
+    if recipe.network not in table:
+        raise SettingError(f"there is no network {recipe.network!r}; there are: {', '.join(table)}")
+    torch.manual_seed(recipe.seed)
+    return table[recipe.network](recipe, codec)
+
+
+def make_convnet(recipe: Recipe, codec: Codec) -> nn.Module:
+    check_stages(recipe)
+    return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
+
+
+def make_rownet(recipe: Recipe, codec: Codec) -> nn.Module:
+    check_stages(recipe)
+    frame = (COLUMNS * COLUMN_PX, FRAME_PX)
+    if recipe.frame_px != frame or len(recipe.widths) < 2:
+        raise SettingError(
+            f"{recipe.frame_px[0]} x {recipe.frame_px[1]} px and {len(recipe.widths)} stages make no row network: "
+            f"{codec.name} counts the columns of {frame[0]} x {frame[1]}, after two stages at least"
+        )
+    return RowNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden)
+
+
+def check_stages(recipe: Recipe) -> None:
+    """Raise SettingError for stages that don't fit each other or the size."""
     stages, blocks = len(recipe.widths), recipe.blocks
     if len(blocks) != stages or 0 in blocks[1:] or recipe.size_px < 1 or recipe.size_px % 2**stages:
         raise SettingError(
             f"widths={recipe.widths}, blocks={blocks} and size_px={recipe.size_px} make no network: expected as many "
             f"blocks as widths, none but the first 0, and a size that {2**stages} divides, as each stage halves it"
         )
-    torch.manual_seed(recipe.seed)
-    if recipe.network == "rownet":
-        return RowNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden)
-    return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
 
 
 def end_with_parent() -> None:
@@ -112,8 +145,12 @@ def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generat
 
 
 def learning_rate_at(step: int, recipe: Recipe) -> float:
-    """Share of the recipe's rate at a step: linear warm-up, plateau, linear decay to zero at the end."""
+    """Share of the recipe's rate at a step: linear warm-up, then as its schedule says, see ``Recipe``."""
     rise = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    if recipe.schedule == "constant":
+        return rise
+    if recipe.schedule == "staircase":
+        return rise * float(STAIR ** (step // STAIR_STEPS))
     fall = min(1.0, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
     return rise * fall
 
@@ -182,11 +219,13 @@ def run(
     workers: int | None = None,
     compiled: bool = False,
     data: Path | None = None,
+    start_from: Path | None = None,
 ) -> Path:
     """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
 
     recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
     ``runs/<name>-<hash>``.  data: folder of the data sets that the recipe trains on, if any.
+    start_from: a run of the recipe's parent, whose network it goes on from.
     Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
@@ -199,7 +238,7 @@ def run(
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FaceValueError(f"can't make the run's folder {run_dir}: {error.strerror}") from error
-    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data)
+    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data, start_from=start_from)
     return run_dir
 
 
@@ -211,6 +250,7 @@ def train(
     workers: int | None = None,
     compiled: bool = False,
     data: Path | None = None,
+    start_from: Path | None = None,
 ) -> None:
     """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir."""
     from torch.utils.tensorboard import SummaryWriter
@@ -220,8 +260,9 @@ def train(
         workers = max(1, (os.cpu_count() or 2) - 1)
     codec, source = make_codec(recipe.codec), make_source(recipe, data)
     network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay)
+    optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay, recipe.optimizer, recipe.l2)
     start, trained_seconds = 0, 0.0
+    ancestry: list[str] = []  # recipes, as JSON, of the runs that this one went on from
     if resume and (run_dir / FILE_NAME).exists():
         state = read_checkpoint(run_dir)
         if state["recipe_hash"] != recipe.hash():
@@ -234,7 +275,9 @@ def train(
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         torch.set_rng_state(state["rng"])
-        start, trained_seconds = state["step"], state["seconds"]
+        start, trained_seconds, ancestry = state["step"], state["seconds"], state.get("ancestry", [])
+    elif recipe.parent or start_from is not None:
+        trained_seconds, ancestry = take_over(recipe, network, start_from)
     if resume:
         found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
         print(f"{run_dir}: {found}", file=sys.stderr)
@@ -256,6 +299,7 @@ def train(
                 "device": device.type,
                 "recipe": recipe.to_json(),
                 "recipe_hash": recipe.hash(),
+                "ancestry": ancestry,
                 "network": network.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "rng": torch.get_rng_state(),
@@ -274,7 +318,7 @@ def train(
             }
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 outputs = forward(to_tensor(batch.pictures, device))
-            loss, parts = total_loss(codec.heads, outputs, targets)
+            loss, parts = total_loss(codec.heads, outputs, targets, recipe.smoothing)
             loss.backward()  # type: ignore[no-untyped-call]
             for optimizer in optimizers:
                 optimizer.step()
@@ -312,6 +356,25 @@ def train(
                 writer.close()
                 raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
     writer.close()
+
+
+def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None) -> tuple[float, list[str]]:
+    """Load the network of the parent's run. Returns its seconds of training and its recipes, the earliest first.
+
+    Raises SettingError where the recipe has no parent, or the run is not the parent's.
+    """
+    if start_from is None or not recipe.parent:
+        wanted = f"goes on from a run of {recipe.parent}: name it with --from" if recipe.parent else "starts anew"
+        raise SettingError(f"{recipe.name} {wanted}")
+    state = read_checkpoint(start_from)
+    theirs = Recipe.from_json(state["recipe"])
+    if theirs.name != recipe.parent or state["step"] < theirs.steps:
+        raise SettingError(
+            f"{start_from} holds step {state['step']} of {theirs.steps} of {theirs.name}; "
+            f"{recipe.name} goes on from a finished run of {recipe.parent}"
+        )
+    network.load_state_dict(state["network"])
+    return float(state["seconds"]), [*state.get("ancestry", []), state["recipe"]]
 
 
 @contextlib.contextmanager

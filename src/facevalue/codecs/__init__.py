@@ -60,9 +60,11 @@ class Codec(Protocol):
 def make_codec(name: str) -> Codec:
     """The codec of that name, as it stands in recipes and in a weight's metadata."""
     from facevalue.codecs.clock import ClockNeedles
-    from facevalue.codecs.digits import DigitRow
+    from facevalue.codecs.digits import DigitFive, DigitOne, DigitRow
 
-    table: dict[str, Callable[[], Codec]] = {codec.name: codec for codec in (ClockNeedles, DigitRow)}
+    table: dict[str, Callable[[], Codec]] = {
+        codec.name: codec for codec in (ClockNeedles, DigitRow, DigitOne, DigitFive)
+    }
     if name not in table:
         raise SettingError(f"there is no codec {name!r}; there are: {', '.join(sorted(table))}")
     return table[name]()

@@ -30,7 +30,10 @@ SIGMA_PLACES = 0.07  # of the soft target
 PLAY_PLACES = 0.12  # how far a counter's drum may stand from where its right neighbour says
 SETTLED_BINS = 2  # a drum this near to the next digit shows that one
 FLOOR = 1e-6  # one blind digit cannot veto the others
-TOLD = 0.5  # a digit less likely than this is a question mark
+CANDIDATES = 4  # values of a digit that are tried, where they have at least this share
+LEAST_SHARE = 1e-3
+INSIDE = 0.08  # a digit's span leaves out this much of its count at either end
+TOLD = 0.4  # a digit less likely than this is a question mark
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class RowBelief:
 
     log_probability: (K, 100) of each digit's place.  points: (K,) probability of a point after each digit.  total:
     how many digits were counted, a fraction where in doubt.  lengths: (9,) probability of 0 .. 8 digits.  spans: (K, 2)
-    left and right end of each digit, and rows: (K, 2) its top and bottom, all in [-1, 1] of the frame.
+    left and right end of each digit, a little inside its cell, and rows: (K, 2) its top and bottom, all in [-1, 1] of
+    the frame.
     """
 
     log_probability: Floats
@@ -101,7 +105,8 @@ class RowNumber:
             return round(self.last, 1) % 10
         decimals = len(self.digits) - 1 - self.point_after if self.point_after >= 0 else 0
         fraction = round((self.last - self.digits[-1] + 5) % 10 - 5, 1)  # -0.1 where the next one nearly stands
-        return float(round((int("".join(map(str, self.digits))) + fraction) / 10.0**decimals, decimals + 1))
+        whole = int("".join(map(str, self.digits))) + fraction
+        return float(round(whole % 10.0 ** len(self.digits) / 10.0**decimals, decimals + 1))
 
 
 def with_point(digits: list[str], point_after: int) -> str:
@@ -135,26 +140,52 @@ def with_play(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def ahead_of(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, 100) likelihood of each drum and all to the right of it, given where it stands.
+    """(..., K, 100) likelihood of each drum and all to the right of it, given where it stands.
 
     A drum rests at a whole digit while its right neighbour is at 9 or below, and is as far beyond it as that one is
     beyond 9.
     """
     ahead = likelihood.copy()
-    for k in range(len(likelihood) - 2, -1, -1):
-        right = ahead[k + 1]
-        ahead[k] *= np.tile(np.append(right[:MOVING].sum(), right[MOVING:]), 10)
+    for k in range(likelihood.shape[-2] - 2, -1, -1):
+        right = ahead[..., k + 1, :]
+        resting = right[..., :MOVING].sum(axis=-1, keepdims=True)
+        ahead[..., k, :] *= np.tile(np.concatenate([resting, right[..., MOVING:]], axis=-1), 10)
     return ahead
 
 
 def behind(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, 100) likelihood of all drums to the left of each, given where it stands."""
+    """(..., K, 100) likelihood of all drums to the left of each, given where it stands."""
     before = np.ones_like(likelihood)
-    for k in range(1, len(likelihood)):
-        by_fraction = (before[k - 1] * likelihood[k - 1]).reshape(10, STEPS).sum(axis=0)
-        before[k, :MOVING] = by_fraction[0]
-        before[k, MOVING:] = by_fraction[1:]
+    for k in range(1, likelihood.shape[-2]):
+        left = before[..., k - 1, :] * likelihood[..., k - 1, :]
+        by_fraction = left.reshape(*left.shape[:-1], 10, STEPS).sum(axis=-2)
+        before[..., k, :MOVING] = by_fraction[..., :1]
+        before[..., k, MOVING:] = by_fraction[..., 1:]
     return before
+
+
+def digit_shares(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., K, 10) probability of each digit, given the whole row."""
+    marginal = ahead_of(likelihood) * behind(likelihood)
+    return np.asarray((marginal / marginal.sum(axis=-1, keepdims=True)) @ OF_DIGIT)
+
+
+def likely_numbers(likelihood: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """(C, K) numbers, likeliest first, with the probability of each: a drum that turns over takes its left ones along.
+
+    Each digit in doubt is held at each of its CANDIDATES likeliest values, and the others are read given that.
+    """
+    shares = digit_shares(likelihood)
+    ranked = np.argsort(-shares, axis=1)[:, :CANDIDATES]  # (K, CANDIDATES)
+    wanted = np.take_along_axis(shares, ranked, axis=1) >= LEAST_SHARE
+    wanted[1:, 0] = wanted[1:, 1]  # the likeliest of all digits need not be held at each of them
+    at, rank = np.nonzero(wanted)
+    given = np.tile(likelihood, (len(at), 1, 1))
+    given[np.arange(len(given)), at] *= OF_DIGIT.T[ranked[at, rank]]
+    numbers = np.unique(digit_shares(given).argmax(axis=2), axis=0)
+    share = ahead_of(likelihood * OF_DIGIT.T[numbers])[:, 0].sum(axis=1) / ahead_of(likelihood)[0].sum()
+    order = np.argsort(-share, kind="stable")
+    return numbers[order], share[order]
 
 
 def decode_row(log_probability: Floats, points: Floats) -> RowNumber:
@@ -168,34 +199,28 @@ def decode_row(log_probability: Floats, points: Floats) -> RowNumber:
     likelihood = np.exp(log_probability.astype(np.float64))
     likelihood[:-1] = with_play(likelihood[:-1])
     likelihood = np.maximum(likelihood, FLOOR)
-    ahead, before = ahead_of(likelihood), behind(likelihood)
-    marginal = ahead * before
-    everything = ahead[0].sum()
-    marginal /= marginal.sum(axis=1, keepdims=True)  # (K, 100)
-    of_digit = marginal @ OF_DIGIT  # (K, 10)
-    best = of_digit.argmax(axis=1)
-    certainty = of_digit[np.arange(count), best]
-    joint = float(ahead_of(likelihood * OF_DIGIT.T[best])[0].sum() / everything)
+    numbers, share = likely_numbers(likelihood)
+    best = numbers[0]
+    certainty = digit_shares(likelihood)[np.arange(count), best]
 
-    near = np.where(best[-1] == DIGIT_OF, marginal[-1], 0.0)
-    last = local_direction(np.log(near + 1e-30).astype(np.float32), reach=2) / 360 * 10
+    last_marginal = (ahead_of(likelihood) * behind(likelihood))[-1]
+    last_marginal /= last_marginal.sum()
+    as_shown = np.where(best[-1] == DIGIT_OF, last_marginal, 0.0)
+    last = local_direction(np.log(as_shown + 1e-30).astype(np.float32), reach=2) / 360 * 10
     point = int(points[:-1].argmax()) if count > 1 else -1
     point = point if point >= 0 and points[point] >= 0.5 else -1
-    others: dict[str, float] = {}
-    for k in range(count):
-        for digit in of_digit[k].argsort()[::-1][:4].tolist():
-            if digit != best[k]:
-                text = [str(d) for d in best]
-                text[k] = str(digit)
-                others[with_point(text, point)] = joint * of_digit[k, digit] / max(certainty[k], 1e-9)
+    around = (np.rint(last * STEPS).astype(int) + np.arange(-1, 2)) % PLACES
     return RowNumber(
         digits=tuple(int(d) for d in best),
         last=last % 10,
         point_after=point,
-        certainty=tuple(float(c) for c in certainty),
-        near=float(marginal[-1, (round(last * STEPS) + np.arange(-1, 2)) % PLACES].sum()),
-        joint=min(joint, 1.0),
-        others=tuple(sorted(((text, min(p, 1.0)) for text, p in others.items()), key=lambda pair: -pair[1])[:9]),
+        certainty=tuple(min(float(c), 1.0) for c in certainty),
+        near=min(float(last_marginal[around].sum()), 1.0),
+        joint=min(float(share[0]), 1.0),
+        others=tuple(
+            (with_point([str(d) for d in number], point), float(p))
+            for number, p in zip(numbers[1:10].tolist(), share[1:10], strict=True)
+        ),
     )
 
 
@@ -207,6 +232,8 @@ class DigitRow:
     """
 
     name = "digits/row"
+    locates = True  # so that a second look can be taken at what the first one found
+    from_left = False  # rows stand in the middle of the frame
     heads: tuple[Head, ...] = (
         Head("place", PLACES, "circle", 1.0, MOST_DIGITS),
         Head("count", COLUMNS, "value", 4.0),
@@ -253,7 +280,8 @@ class DigitRow:
         count = min(max(round(total), 0), MOST_DIGITS)
         edges = np.concatenate([[0.0], rise])
         at = np.arange(COLUMNS + 1) / COLUMNS * 2 - 1
-        marks = np.interp(np.arange(count)[:, None] + np.array([[0.08, 0.92]]), edges, at)
+        ends = np.minimum(np.arange(count)[:, None] + np.array([[INSIDE, 1 - INSIDE]]), total - INSIDE)
+        marks = np.interp(ends, edges, at)
         return RowBelief(
             log_probability=place[:count],
             points=point[:count],
@@ -262,3 +290,83 @@ class DigitRow:
             spans=marks.astype(np.float32),
             rows=np.asarray(extent[:count], dtype=np.float32),
         )
+
+
+IMPOSSIBLE = -30.0  # logarithm of the share of a place between two digits, where only whole ones are told
+FIFTHS = 5
+
+
+def whole_places(digits: Floats) -> Floats:
+    """(..., 100) places whose mass is on whole digits. digits: (..., 10) logarithms of shares."""
+    places = np.full((*digits.shape[:-1], PLACES), IMPOSSIBLE, dtype=np.float32)
+    places[..., ::STEPS] = np.maximum(digits, IMPOSSIBLE)
+    return places
+
+
+def side_by_side(digits: Floats, frame: int, lengths: Floats) -> RowBelief:
+    """The belief in a row that fills equal cells of a frame from the left.
+
+    digits: (K, 10) logarithms of shares.  frame: how many cells the frame has.  lengths: as of ``RowBelief``.
+    """
+    count = len(digits)
+    edges = np.arange(count + 1) / frame * 2 - 1
+    return RowBelief(
+        log_probability=whole_places(digits),
+        points=np.zeros(count, dtype=np.float32),
+        total=float(count),
+        lengths=lengths,
+        spans=np.stack([edges[:-1], edges[1:]], axis=1).astype(np.float32),
+        rows=np.tile(np.array([-1.0, 1.0], dtype=np.float32), (count, 1)),
+    )
+
+
+class DigitOne:
+    """Codec of one digit that fills the picture: ten classes."""
+
+    name = "digits/one"
+    locates = False
+    from_left = False
+    heads: tuple[Head, ...] = (Head("digit", 10, "classes"),)
+
+    def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
+        """labels: places (N, 8), of which the first counts, to the nearest digit; NaN where not known."""
+        place = labels["places"][:, 0]
+        digit = np.rint(np.nan_to_num(place)).astype(np.int64) % 10
+        return {"digit": Target(digit, np.isfinite(place).astype(np.float32))}
+
+    def decode(self, outputs: Mapping[str, Floats]) -> list[RowBelief]:
+        """outputs: raw head outputs, (N, 10).  Returns N beliefs in one digit each, which spans the frame."""
+        lengths = np.eye(MOST_DIGITS + 1, dtype=np.float32)[1]
+        return [side_by_side(digit[None], 1, lengths) for digit in log_softmax(outputs["digit"])]
+
+
+class DigitFive:
+    """Codec of up to five digits, each in its fifth of the frame, from the left: ten digits and blank, five times.
+
+    The number ends before the first fifth whose likeliest class is blank; what stands behind that is not read.
+    """
+
+    name = "digits/five"
+    locates = False
+    from_left = True
+    heads: tuple[Head, ...] = (Head("digit", 11, "classes", float(FIFTHS), FIFTHS),)  # the sum of five losses
+
+    def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
+        """labels: count (N,), at most 5, and places (N, 8), to the nearest digit; NaN where not known."""
+        places = labels["places"][:, :FIFTHS]
+        blank = np.arange(FIFTHS)[None] >= labels["count"][:, None]
+        digit = np.rint(np.nan_to_num(places)).astype(np.int64) % 10
+        known = blank | np.isfinite(places)
+        return {"digit": Target(np.where(blank, 10, digit), known.astype(np.float32))}
+
+    def decode(self, outputs: Mapping[str, Floats]) -> list[RowBelief]:
+        """outputs: raw head outputs, (N, 5, 11).  Returns N beliefs."""
+        logits = outputs["digit"]
+        digits = log_softmax(logits[..., :10])
+        blank = np.exp(log_softmax(logits)[..., 10])  # (N, 5)
+        ended = np.concatenate([logits.argmax(axis=2) == 10, np.ones((len(logits), 1), dtype=bool)], axis=1)
+        counts = ended.argmax(axis=1)
+        going_on = np.concatenate([np.ones_like(blank[:, :1]), np.cumprod(1 - blank, axis=1)], axis=1)  # (N, 6)
+        lengths = np.zeros((len(logits), MOST_DIGITS + 1), dtype=np.float32)
+        lengths[:, : FIFTHS + 1] = going_on * np.concatenate([blank, np.ones_like(blank[:, :1])], axis=1)
+        return [side_by_side(digits[i, :count], FIFTHS, lengths[i]) for i, count in enumerate(counts.tolist())]

@@ -12,7 +12,9 @@ from typing import Any
 
 from facevalue.errors import ModelError, SettingError
 
-LATER = ("width_px",)  # settings that came after the first weight: left out of text and hash where they are as before
+# Settings that came after the first weight: left out of text and hash where they are as before.
+LATER = ("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent")
+CHOICES = {"optimizer": ("muon", "adam", "adamw", "sgd"), "schedule": ("linear", "constant", "staircase")}
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,12 @@ class Recipe:
     name, kind: what it is, and the instrument it reads.  source, codec, network: names in their tables.
     size_px: height of the pictures; width_px: their width, 0 for square ones.  widths, blocks, hidden, squeeze: see
     ``networks``.
-    steps of batch_size pictures; learning_rate rises over warmup_steps and falls linearly to zero over the last
-    ``decay`` share of the steps.
+    steps of batch_size pictures; learning_rate rises over warmup_steps and then goes by the schedule: linear falls to
+    zero over the last ``decay`` share of the steps, constant stays, staircase takes 0.95 of it every 500 steps.
+    optimizer: muon, adam, adamw, or sgd without momentum.  weight_decay: of muon and adamw.  l2: of adam and sgd, half
+    of it times the sum of the squared filters and matrices is in the loss.  dropout: after the dense layer of networks
+    that have it.  smoothing: of the labels of heads of classes.
+    parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
     """
 
     name: str
@@ -44,6 +50,12 @@ class Recipe:
     decay: float = 0.6
     seed: int = 1
     width_px: int = 0
+    optimizer: str = "muon"
+    schedule: str = "linear"
+    dropout: float = 0.0
+    smoothing: float = 0.0
+    l2: float = 0.0
+    parent: str = ""
 
     @property
     def frame_px(self) -> tuple[int, int]:
@@ -63,6 +75,12 @@ class Recipe:
         for name in ("steps", "batch_size", "size_px", "hidden", "squeeze"):
             if values.get(name, 1) < 1:
                 raise SettingError(f"setting {name}={values[name]}: expected a whole number of at least 1")
+        for name in ("dropout", "smoothing"):
+            if not 0 <= values.get(name, 0) < 1:
+                raise SettingError(f"setting {name}={values[name]}: expected a share, at least 0 and below 1")
+        for name, choices in CHOICES.items():
+            if values.get(name, choices[0]) not in choices:
+                raise SettingError(f"setting {name}={values[name]!r}: expected one of {', '.join(choices)}")
         return dataclasses.replace(self, **values)
 
     def to_json(self) -> str:
@@ -102,9 +120,9 @@ def parse_setting(name: str, text: str, current: object) -> object:
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
-    from facevalue.recipes import clocks, digits
+    from facevalue.recipes import clocks, digits, mnist
 
-    table = {recipe.name: recipe for recipe in (*clocks.RECIPES, *digits.RECIPES)}
+    table = {recipe.name: recipe for recipe in (*clocks.RECIPES, *digits.RECIPES, *mnist.RECIPES)}
     if name in table:
         return table[name]
     close = difflib.get_close_matches(name, table, n=1)

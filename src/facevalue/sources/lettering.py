@@ -27,7 +27,8 @@ class Row:
 
     places: of each digit, 0 <= place < 10, a whole number where it stands still, NaN where nobody could tell it.
     cells: left and right end of each digit's cell; tops, bottoms: of each digit.  points: indices of digits that a
-    decimal point or comma follows.  width: of all, further marks included.  ground: colour of what it stands on.
+    decimal point or comma follows.  width: of all, further marks included.  stretched: how
+    often it is scaled to a strip of some given shape.  ground: colour of what it stands on.
     """
 
     places: tuple[float, ...]
@@ -36,6 +37,7 @@ class Row:
     ground: Colour
     paint: Callable[[skia.Canvas], None]
     points: frozenset[int] = frozenset()
+    stretched: float = 0.08
     tops: tuple[float, ...] = field(default=())
     bottoms: tuple[float, ...] = field(default=())
 
@@ -259,9 +261,9 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     other_way = {digit for digit in ALSO if rnd.random() < 0.3}
     point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.45 else -1
     small_from = len(digits)
-    if len(digits) > 2 and rnd.random() < 0.2:
+    if len(digits) > 2 and rnd.random() < 0.3:
         small_from = point_at + 1 if point_at >= 0 else rnd.randint(len(digits) - 2, len(digits) - 1)
-    small = rnd.uniform(0.55, 0.85)
+    small = rnd.uniform(0.4, 0.85)
     point_gap = rnd.choice((0.0, 0.0, rnd.uniform(0, 18)))
     point_radius = rnd.uniform(0.35, 0.75) * thick
     round_point = rnd.random() < 0.5
@@ -275,7 +277,11 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     furniture = rnd.getrandbits(32)
     glow = led and rnd.random() < 0.6
     with_unit = rnd.random() < 0.3
-    unit_gap = rnd.uniform(4, 30)
+    unit_gap = rnd.uniform(-4, 30)
+    rim = rnd.random()
+    rim_colour = paint.shade(ground, rnd.choice((-0.9, -0.6, -0.3, 0.6)))
+    icons = rnd.random() < 0.12
+    faint = rnd.uniform(0.2, 0.6) if not led and rnd.random() < 0.2 else 1.0
     edge = rnd.random() < 0.25
     before = rnd.random() < 0.15
     cast = rnd.uniform(0.1, 0.4) if not led and rnd.random() < 0.15 else 0.0
@@ -283,7 +289,20 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
 
     def draw(canvas: skia.Canvas) -> None:
         more = Random(furniture)
-        lit_pen, ghost_pen = paint.fill(ink), paint.fill(ink, ghost)
+        lit_pen, ghost_pen = paint.fill(ink, faint), paint.fill(ink, ghost * faint)
+        if rim < 0.25:  # the display's frame
+            gap_left, gap_right = more.uniform(5, 60), more.uniform(5, 60)
+            box = skia.Rect.MakeLTRB(-gap_left, -more.uniform(6, 40), end + gap_right, HEIGHT + more.uniform(6, 40))
+            if rim < 0.13:
+                canvas.drawRect(box, paint.stroke(rim_colour, more.uniform(2, 14)))
+            else:  # beyond it another colour
+                outside = paint.stroke(paint.any_colour(more), 400)
+                box.outset(200, 200)
+                canvas.drawRect(box, outside)
+        if icons:  # little boxes before the number
+            for step in range(more.randint(1, 2)):
+                y, side = step * 50 + more.uniform(0, 12), more.uniform(26, 44)
+                canvas.drawRect(skia.Rect.MakeXYWH(-side - more.uniform(8, 40), y, side, side), paint.fill(ink))
         if glow:
             lit_pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kSolid_BlurStyle, more.uniform(2, 9)))
         canvas.save()
@@ -342,6 +361,7 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         ground=ground,
         paint=draw,
         points=frozenset({point_at} - {-1}),
+        stretched=0.5,
         tops=tuple(tops),
         bottoms=(HEIGHT,) * len(digits),
     )
@@ -439,6 +459,9 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
     marks = rnd.getrandbits(32)
     shadow = rnd.uniform(0.0, 0.75)
     worn = rnd.random() < 0.15
+    rim = rnd.random() < 0.2  # bright or dark edges of the window, above and below
+    rim_colour = paint.any_colour(rnd)
+    rim_height = rnd.uniform(0.05, 0.3) * HEIGHT
     point_mark = red_count and red_count < len(places) and rnd.random() < 0.3
     cells = []
     for index in range(len(places)):
@@ -490,6 +513,10 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
                 )
                 canvas.drawRect(hole, skia.Paint(Shader=shader))
             canvas.restore()
+            if rim:
+                for y in (hole.top() - 30, hole.bottom() - rim_height):
+                    strip = skia.Rect.MakeLTRB(left, y, right, y + 30 + rim_height)
+                    canvas.drawRect(strip, paint.fill(rim_colour))
             if between > 0 or more.random() < 0.3:
                 canvas.drawRect(hole, paint.stroke(paint.shade(frame, -0.4), more.uniform(1, 6)))
         if point_mark:

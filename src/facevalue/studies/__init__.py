@@ -1,0 +1,572 @@
+"""Studies: recipes in, a table beside the published figures out, with the pictures that explain it.
+
+    study.experiments() ──► train each recipe and seed, go on, or skip ──► measure on test pictures, once
+                                                                                │
+             results.csv, report.md, figures/ ◄── what is measured so far ◄── RUN/measured.json, RUN/readings.csv
+
+A study is a function that returns experiments: each a recipe, how it is measured, and what others published for it.
+Runs lie in OUT/runs under their recipe's name and hash, so that the same command, killed and given again, goes on with
+the step it was at and neither trains nor measures anything twice. A new study is a file beside this one and a line in
+``find_study``.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import io
+import json
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue import __version__
+from facevalue.codecs import Codec, Floats
+from facevalue.errors import FaceValueError, SettingError
+from facevalue.recipes import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Budget = Literal["quick", "full"]
+AT_ONCE = 500  # pictures that a measurement gives the network together
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure that was measured.  value: a share where the unit is %, else in that unit.  count: of pictures."""
+
+    test: str
+    metric: str
+    value: float
+    count: int
+    unit: str = "%"
+
+    def text(self, value: float | None = None) -> str:
+        value = self.value if value is None else value
+        return f"{100 * value:.2f} %" if self.unit == "%" else f"{value:.2f} {self.unit}"
+
+
+class Answer(NamedTuple):
+    """What was read of one test picture.  record: its place in the test set."""
+
+    test: str
+    record: int
+    label: str
+    read: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that a measurement gives: figures, and the readings that they come from."""
+
+    scores: tuple[Score, ...]
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, ready to read."""
+
+    recipe: Recipe
+    codec: Codec
+    network: nn.Module
+
+    def outputs(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
+        """Raw float32 outputs by head name, in full precision.  pictures: (N, H, W, 3) uint8."""
+        import torch
+
+        from facevalue.training import to_tensor
+
+        device = next(self.network.parameters()).device
+        parts: dict[str, list[Floats]] = {head.name: [] for head in self.codec.heads}
+        with torch.inference_mode():
+            for start in range(0, len(pictures), AT_ONCE):
+                for name, value in self.network(to_tensor(pictures[start : start + AT_ONCE], device)).items():
+                    parts[name].append(value.float().cpu().numpy())
+        return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One recipe of a study.
+
+    title: for tables.  measure: reads the test pictures of the data in a folder, None for where it is looked for.
+    published: what others give, by (test, metric) of the scores.  minutes: that the full training takes on two cores.
+    quick: settings of the quick budget.  dataset: that it needs, of ``datasets.ORIGINS``, "" for none; fetched: whether
+    it may be downloaded.  takes_from: name of an earlier recipe whose trained parameters it takes over instead of
+    training.  drawn: whether its pictures take so long that a process of their own, and a compiled network, pay.
+    """
+
+    title: str
+    recipe: Recipe
+    measure: Callable[[Trained, Path | None], Measured]
+    published: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    minutes: float = 1.0
+    quick: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dataset: str = ""
+    fetched: bool = True
+    takes_from: str = ""
+    drawn: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An experiment with its seed and budget, and the folder of its training."""
+
+    experiment: Experiment
+    recipe: Recipe
+    folder: Path
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.title}, seed {self.recipe.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.  measured: measured.json, None where it is not measured; why: then the reason."""
+
+    run: Run
+    measured: dict[str, Any] | None
+    why: str = ""
+
+    def scores(self) -> list[Score]:
+        return [Score(**score) for score in self.measured["scores"]] if self.measured else []
+
+    def answers(self) -> list[Answer]:
+        """The readings of all its test pictures."""
+        if self.measured is None:
+            return []
+        with (self.run.folder / "readings.csv").open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return [
+            Answer(row["test"], int(row["record"]), row["label"], row["read"], float(row["confidence"])) for row in rows
+        ]
+
+
+class Drawing(NamedTuple):
+    """A figure of the report: file name, what it shows, PNG."""
+
+    name: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """name: as typed.  title, about: for the report.  draw: the figures of its outcomes, from data in a folder."""
+
+    name: str
+    title: str
+    about: str
+    experiments: Callable[[], Sequence[Experiment]]
+    draw: Callable[[Sequence[Outcome], Path | None], Iterable[Drawing]]
+
+
+def studies() -> dict[str, Study]:
+    """All studies by name."""
+    from facevalue.studies import digits
+
+    return {study.name: study for study in (digits.STUDY,)}
+
+
+def find_study(name: str) -> Study:
+    """The study of that name. Raises SettingError, with the nearest name, when there is none."""
+    table = studies()
+    if name in table:
+        return table[name]
+    close = difflib.get_close_matches(name, table, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise SettingError(f"unknown study {name!r}{hint} (there are: {', '.join(sorted(table))})")
+
+
+# ---- the plan --------------------------------------------------------------------------------------------------------
+
+
+def plan(study: Study, out: Path, seeds: int, budget: Budget) -> list[Run]:
+    """Every run of a study, in order: experiment by experiment, seeds 1, 2, ... of each."""
+    runs = []
+    for experiment in study.experiments():
+        settings = dict(experiment.quick) if budget == "quick" else {}
+        for seed in range(1, seeds + 1):
+            recipe = experiment.recipe.with_settings(settings | {"seed": str(seed)})
+            folder = out / "runs" / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
+            share = recipe.steps * recipe.batch_size / (experiment.recipe.steps * experiment.recipe.batch_size)
+            runs.append(Run(experiment, recipe, folder, experiment.minutes * share))
+    return runs
+
+
+def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The run whose parameters a run takes over. Raises SettingError where the study has none before it."""
+    name = run.experiment.takes_from
+    if not name:
+        return None
+    for other in runs[: runs.index(run)]:
+        if other.recipe.name == name and other.recipe.seed == run.recipe.seed:
+            return other
+    raise SettingError(f"{run.recipe.name} takes its parameters from {name!r}, which is not trained before it")
+
+
+def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> str:
+    """Why an experiment can't run for want of data, "" where it can.
+
+    may_fetch: whether to download what may be; else what could be downloaded counts as there.
+    """
+    from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS, find_dataset
+
+    if not experiment.dataset:
+        return ""
+    variable = os.environ.get(DATA_VARIABLE)
+    place = data if data is not None else Path(variable) if variable else None
+    fetched = experiment.fetched and data is None
+    try:
+        if fetched and may_fetch:
+            folder = find_dataset(experiment.dataset)
+        elif place is not None:
+            folder = find_dataset(experiment.dataset, place)
+        else:
+            return "" if fetched else "no data here"
+    except FaceValueError:
+        return "" if fetched and not may_fetch else "no data here"
+    files = [folder / file for file in ORIGINS[experiment.dataset].files]
+    here = all(file.is_file() or file.with_name(file.name.removesuffix(".gz")).is_file() for file in files)
+    return "" if here else "no data here"
+
+
+# ---- running ---------------------------------------------------------------------------------------------------------
+
+
+def run_study(
+    name: str,
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    seeds: int = 1,
+    budget: Budget = "full",
+    dry_run: bool = False,
+    workers: int | None = None,
+    compiled: bool = False,
+) -> Path:
+    """``facevalue study NAME``: train what is not trained, measure what is not measured, write the report.
+
+    data: folder of the data sets, None for where ``datasets.find_dataset`` looks.  out: by default ``study-NAME`` here,
+    with ``-quick`` behind it for that budget.  dry_run: print the plan, change nothing.  workers, compiled: as of
+    ``training.train``, for experiments whose pictures are drawn.  Returns the study's folder.
+    Raises SettingError for an unknown study, FaceValueError when stopped, or where nothing can run.
+    """
+    from facevalue.sources.datasets import find_dataset
+
+    study = find_study(name)
+    out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
+    runs = plan(study, out, seeds, budget)
+    missing = {run: missing_data(run.experiment, data, may_fetch=not dry_run) for run in runs}
+    if dry_run:
+        print("\n".join(describe_plan(runs, missing)))
+        return out
+    if all(missing.values()):
+        find_dataset(runs[0].experiment.dataset, data)  # which says what is missing, and where to put it
+        raise FaceValueError(f"no data for any experiment of {name}; name its folder with --data")
+    waiting = [run for run in runs if not missing[run] and read_measured(run, runs) is None]
+    pace = 1.0  # minutes that a run took, for each that was expected
+    for number, run in enumerate(waiting, 1):
+        left = pace * sum(other.minutes for other in waiting[number - 1 :])
+        print(
+            f"[{number}/{len(waiting)}] {run.name}: {run.recipe.steps:,} steps of {run.recipe.batch_size}; "
+            f"about {left:.0f} minutes left of the study",
+            file=sys.stderr,
+            flush=True,
+        )
+        began = time.monotonic()
+        make_folder(run.folder)
+        source = source_of(run, runs)
+        if source is not None:
+            take_parameters(run, source)
+        else:
+            try:
+                finish_training(run, workers, compiled, data)
+            except FaceValueError as error:
+                raise FaceValueError(f"{error}; or give the same study again") from error
+        measure(run, runs, data)
+        if run.minutes > 0:
+            pace = (time.monotonic() - began) / 60 / run.minutes
+        write_table(study, outcomes(runs, missing), out, budget, [])
+    results = outcomes(runs, missing)
+    print("drawing the figures", file=sys.stderr, flush=True)
+    drawings = list(study.draw(results, data))
+    make_folder(out / "figures")
+    for drawing in drawings:
+        write_whole(out / "figures" / drawing.name, drawing.png)
+    write_table(study, results, out, budget, drawings)
+    return out
+
+
+def finish_training(run: Run, workers: int | None, compiled: bool, data: Path | None) -> None:
+    """Train a run to its end, from wherever it stands."""
+    from facevalue import training
+    from facevalue.checkpoint import FILE_NAME, read_checkpoint
+
+    if (run.folder / FILE_NAME).exists():
+        state = read_checkpoint(run.folder)
+        if state["recipe_hash"] == run.recipe.hash() and state["step"] >= run.recipe.steps:
+            return
+    drawn = run.experiment.drawn
+    workers = workers if drawn else 0
+    training.train(run.recipe, run.folder, resume=True, workers=workers, compiled=compiled and drawn, data=data)
+
+
+def take_parameters(run: Run, source: Run) -> None:
+    """Make a finished run of another one's parameters; it exports and reads like one that was trained."""
+    from facevalue.checkpoint import read_checkpoint, write_checkpoint
+
+    state = read_checkpoint(source.folder)
+    recipe = {"recipe": run.recipe.to_json(), "recipe_hash": run.recipe.hash()}
+    write_checkpoint(run.folder, state | recipe | {"taken_from": source.recipe.hash()})
+    about = recipe | {"recipe": json.loads(run.recipe.to_json()), "taken_from": source.folder.name}
+    write_whole(run.folder / "run.json", (json.dumps(about, indent=1) + "\n").encode())
+
+
+def measure(run: Run, runs: Sequence[Run], data: Path | None) -> None:
+    """Read the test pictures and write what came of it beside the run: the readings first, then the scores."""
+    import torch
+
+    from facevalue.checkpoint import read_checkpoint
+    from facevalue.export import trained_network
+    from facevalue.training import find_commit
+
+    state = read_checkpoint(run.folder)
+    recipe, codec, network = trained_network(state)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    print(f"measuring {run.name}", file=sys.stderr, flush=True)
+    measured = run.experiment.measure(Trained(recipe, codec, network), data)
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(Answer._fields)
+    table.writerows((*answer[:-1], f"{answer.confidence:.6f}") for answer in measured.answers)
+    write_whole(run.folder / "readings.csv", stream.getvalue().encode())
+    source = source_of(run, runs)
+    about = {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.hash(),
+        "taken_from": source.recipe.hash() if source else "",
+        "scores": [dataclasses.asdict(score) for score in measured.scores],
+        "steps": 0 if source else state["step"],
+        "minutes": 0.0 if source else round(state["seconds"] / 60, 2),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "hardware": hardware(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "facevalue": __version__,
+        "commit": find_commit(),
+    }
+    write_whole(run.folder / "measured.json", (json.dumps(about, indent=1) + "\n").encode())
+
+
+def read_measured(run: Run, runs: Sequence[Run]) -> dict[str, Any] | None:
+    """measured.json of a run, None where it is not measured, or was for another training."""
+    try:
+        about: dict[str, Any] = json.loads((run.folder / "measured.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    source = source_of(run, runs)
+    same = about.get("recipe_hash") == run.recipe.hash()
+    if source is not None:
+        same = same and about.get("taken_from") == source.recipe.hash()
+    return about if same else None
+
+
+def outcomes(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[Outcome]:
+    return [
+        Outcome(run, read_measured(run, runs), f"not run: {missing[run]}" if missing[run] else "not run yet")
+        for run in runs
+    ]
+
+
+def hardware() -> str:
+    """What this process computes on: the GPU, or the processor and how many threads of it."""
+    import torch
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+# ---- what is written -------------------------------------------------------------------------------------------------
+
+
+def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[str]:
+    """A line for each run, and one for all."""
+    lines = []
+    left = 0.0
+    for run in runs:
+        source = source_of(run, runs)
+        if missing[run]:
+            state = f"not run: {missing[run]}"
+        elif read_measured(run, runs) is not None:
+            state = "done"
+        else:
+            left += run.minutes
+            state = f"about {run.minutes:.1f} minutes" if source is None else f"takes over {source.recipe.name}"
+        steps = f"{run.recipe.steps:,} steps of {run.recipe.batch_size}" if source is None else "no training"
+        lines.append(f"{run.recipe.name:<24}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
+    return [*lines, f"{len(runs)} runs, about {left:.0f} minutes of two CPU cores left"]
+
+
+def write_table(
+    study: Study, results: Sequence[Outcome], out: Path, budget: Budget, drawings: Sequence[Drawing]
+) -> None:
+    """results.csv, a row for each figure of each seed, and report.md."""
+    columns = [
+        *("study", "budget", "experiment", "recipe", "recipe_hash", "seed", "test", "metric", "value", "unit", "n"),
+        *(
+            "published",
+            "steps",
+            "batch_size",
+            "minutes",
+            "parameters",
+            "hardware",
+            "date",
+            "facevalue",
+            "commit",
+            "note",
+        ),
+    ]
+    stream = io.StringIO()
+    table = csv.DictWriter(stream, columns, lineterminator="\n")
+    table.writeheader()
+    for outcome in results:
+        run, about = outcome.run, outcome.measured
+        row: dict[str, Any] = {
+            "study": study.name,
+            "budget": budget,
+            "experiment": run.experiment.title,
+            "recipe": run.recipe.name,
+            "recipe_hash": run.recipe.hash(),
+            "seed": run.recipe.seed,
+            "batch_size": run.recipe.batch_size,
+        }
+        if about is None:
+            table.writerow(row | {"note": outcome.why})
+            continue
+        row |= {name: about[name] for name in columns if name in about and name not in row}
+        if about["taken_from"]:
+            row["note"] = f"parameters of {run.experiment.takes_from}"
+        for score in outcome.scores():
+            figures = {"test": score.test, "metric": score.metric, "value": f"{score.value:.6f}", "unit": score.unit}
+            published = run.experiment.published.get((score.test, score.metric), "")
+            table.writerow(row | figures | {"n": score.count, "published": published})
+    write_whole(out / "results.csv", stream.getvalue().encode())
+    write_whole(out / "report.md", report(study, results, budget, drawings).encode())
+
+
+def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: Sequence[Drawing]) -> str:
+    """The study as Markdown: what it is, the table, the figures."""
+    done = [outcome.measured for outcome in results if outcome.measured]
+    dates = sorted({about["date"] for about in done})
+    machines = sorted({about["hardware"] for about in done})
+    versions = sorted({" ".join(filter(None, (about["facevalue"], about["commit"][:12]))) for about in done})
+    quick = " The quick budget trains too briefly for its figures to stand beside published ones." * (budget == "quick")
+    seeds = len({outcome.run.recipe.seed for outcome in results})
+    command = f"facevalue study {study.name}" + f" --seeds {seeds}" * (seeds > 1) + " --budget quick" * bool(quick)
+    lines = [
+        f"# {study.title}",
+        "",
+        study.about + quick,
+        "",
+        f"* Made by `{command}`, {' to '.join(dates[:: max(1, len(dates) - 1)]) or 'not yet'}.",
+        f"* On {'; '.join(machines) or 'nothing yet'}. facevalue {', '.join(versions) or __version__}.",
+        "* Each test set was read once, after training. n is its size; of several seeds the mean, least and most.",
+        "",
+        *table_lines(results),
+    ]
+    for drawing in drawings:
+        lines += ["", f"![{drawing.caption}](figures/{drawing.name})", "", drawing.caption]
+    return "\n".join(lines) + "\n"
+
+
+def table_lines(results: Sequence[Outcome]) -> list[str]:
+    """The table of the report, a row for each figure."""
+    header = ("network", "test", "measure", "n", "seeds", "here", "published", "steps", "minutes")
+    rows = [header, tuple("---" for _ in header)]
+    for experiment in dict.fromkeys(outcome.run.experiment.title for outcome in results):
+        group = [outcome for outcome in results if outcome.run.experiment.title == experiment]
+        done = [outcome for outcome in group if outcome.measured]
+        first = group[0]
+        published = first.run.experiment.published
+        if not done:
+            for (test, metric), figure in published.items() or [(("", ""), "")]:
+                rows.append((experiment, test, metric, "", "0", first.why, figure, "", ""))
+            continue
+        taken = bool(done[0].measured and done[0].measured["taken_from"])
+        steps = "as above" if taken else f"{first.run.recipe.steps:,} × {first.run.recipe.batch_size}"
+        spent = [outcome.measured["minutes"] for outcome in done if outcome.measured]
+        minutes = "0" if taken else f"{sum(spent) / len(spent):.1f}"
+        for index, score in enumerate(done[0].scores()):
+            values = [outcome.scores()[index].value for outcome in done]
+            mean = score.text(math.fsum(values) / len(values))
+            if len(values) > 1:
+                mean += f" ({score.text(min(values))} to {score.text(max(values))})"
+            figure = published.get((score.test, score.metric), "")
+            cells = (score.test, score.metric, f"{score.count:,}", str(len(done)), mean, figure, steps, minutes)
+            rows.append((experiment, *cells))
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FaceValueError(f"{folder}: can't be made: {error.strerror}; name another folder with --out") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all. Raises FaceValueError."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
+
+
+def study_command(
+    name: str,
+    data: Path | None,
+    out: Path | None,
+    seeds: int,
+    budget: Budget,
+    dry_run: bool,
+    workers: int | None,
+    compiled: bool,
+) -> None:
+    """``facevalue study NAME``: see `run_study`; prints the table.  NAME ``list`` prints the studies."""
+    if name == "list":
+        print("\n".join(f"{study.name:<12}{study.title}" for study in studies().values()))
+        return
+    folder = run_study(
+        name, data=data, out=out, seeds=seeds, budget=budget, dry_run=dry_run, workers=workers, compiled=compiled
+    )
+    if not dry_run:
+        lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
+        print("\n".join(line for line in lines if line.startswith("|")))
+        print(f"report, results and figures are in {folder}", file=sys.stderr)

@@ -1,0 +1,362 @@
+"""Studies: what is trained once is not trained again, whatever kills it, and the report says what was measured."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from small_sets import TEST, write_mnist, write_svhn
+
+from facevalue import studies, training
+from facevalue.checkpoint import read_checkpoint
+from facevalue.cli import main
+from facevalue.errors import FaceValueError, SettingError
+from facevalue.export import export
+from facevalue.sources import mnist
+from facevalue.sources.datasets import ORIGINS
+from facevalue.sources.mnist import MnistSource, WrittenBatch
+from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, run_study
+
+SMALL = {"widths": "4,4", "hidden": "8", "steps": "4", "batch_size": "8", "warmup_steps": "1"}
+OURS = {"blocks": "1,1", "squeeze": "4"}
+STRINGS = 20
+
+
+def small_experiments() -> list[Experiment]:
+    """The study's own, each cut down to four steps of a tiny network."""
+    small = []
+    for experiment in digits.experiments():
+        settings = SMALL | (OURS if "ours" in experiment.recipe.name else {})
+        recipe = experiment.recipe.with_settings(settings)
+        small.append(dataclasses.replace(experiment, recipe=recipe, quick={"steps": "2"}, drawn=False))
+    return small
+
+
+@pytest.fixture(autouse=True)
+def small_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = dataclasses.replace(digits.STUDY, experiments=small_experiments, draw=lambda outcomes, data: [])
+    monkeypatch.setattr(studies, "studies", lambda: {"digits": study})
+    monkeypatch.setattr(training, "HELD_OUT_PICTURES", 8)
+    monkeypatch.setattr(mnist, "TEST_STRINGS", STRINGS)
+    monkeypatch.delenv("FACEVALUE_DATA", raising=False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_mnist(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of a finished study, the only one here with its figures. Don't write to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        study = dataclasses.replace(digits.STUDY, experiments=small_experiments)
+        patch.setattr(studies, "studies", lambda: {"digits": study})
+        patch.setattr(training, "HELD_OUT_PICTURES", 8)
+        patch.setattr(mnist, "TEST_STRINGS", STRINGS)
+        yield run_study("digits", data=data, out=tmp_path_factory.mktemp("study") / "digits")
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def networks_of(folder: Path) -> dict[str, Any]:
+    return {run.name: read_checkpoint(run)["network"] for run in sorted((folder / "runs").iterdir())}
+
+
+# ---- what a study leaves
+
+
+def test_a_row_for_each_figure(finished: Path) -> None:
+    rows = {(row["recipe"].removeprefix("digits/"), row["test"], row["metric"]): row for row in rows_of(finished)}
+    counts = {key: int(row["n"]) for key, row in rows.items() if row["n"]}
+    assert counts == {
+        ("mnist-tutorial", "MNIST digits", "right"): TEST,
+        ("mnist-ours", "MNIST digits", "right"): TEST,
+        ("mnist-ours", "MNIST digits, 15 looks", "right"): TEST,
+        ("sequences-report", "MNIST strings of 1 to 5", "whole string right"): STRINGS,
+        ("sequences-report", "MNIST strings of 1 to 5", "fifths right"): 5 * STRINGS,
+        ("sequences-ours", "MNIST strings of 1 to 5", "whole string right"): STRINGS,
+        ("sequences-ours", "MNIST strings of 1 to 5", "fifths right"): 5 * STRINGS,
+        ("sequences-ours", "MNIST strings of 1 to 5, 15 looks", "whole string right"): STRINGS,
+        ("sequences-ours", "MNIST strings of 1 to 5, 15 looks", "fifths right"): 5 * STRINGS,
+    }
+    for row in rows.values():
+        assert (row["study"], row["budget"], row["seed"]) == ("digits", "full", "1")
+        if row["n"]:
+            assert 0 <= float(row["value"]) <= 1
+            assert row["hardware"]
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"])
+            assert row["steps"] == ("0" if "sequences-ours" in row["recipe"] else "4")
+    assert rows["svhn-report", "", ""]["note"] == "not run: no data here"
+    assert (
+        rows["sequences-ours", "MNIST strings of 1 to 5", "fifths right"]["note"] == "parameters of digits/mnist-ours"
+    )
+
+
+def test_the_report_sets_each_figure_beside_the_published_one(finished: Path) -> None:
+    text = (finished / "report.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len({line.count("|") for line in lines}) == 1
+    (tutorial,) = [line for line in lines if "tutorial's CNN" in line]
+    assert f"| MNIST digits | right | {TEST} | 1 |" in tutorial
+    assert "| the report 95.21 % | 4 × 8 |" in tutorial
+    (houses,) = [line for line in lines if "SVHN digits" in line]
+    assert "not run: no data here | the report about 92 %; people 98 %" in houses
+    assert sum("99.83 %" in line for line in lines) == 1
+    figures = re.findall(r"!\[[^]]+\]\((figures/[^)]+)\)", text)
+    assert len(figures) == len(list((finished / "figures").iterdir())) == 2 + 2 * 4
+    for figure in figures:
+        with Image.open(finished / figure) as picture:
+            picture.load()
+            assert min(picture.size) > 100, figure
+    assert not list(finished.rglob("*.tmp"))
+
+
+def test_readings_are_those_that_were_scored(finished: Path, data: Path) -> None:
+    runs = studies.plan(studies.find_study("digits"), finished, 1, "full")
+    outcomes = studies.outcomes(runs, dict.fromkeys(runs, ""))
+    for outcome in outcomes[:4]:
+        answers = outcome.answers()
+        for score in outcome.scores():
+            if score.metric == digits.ELEMENT:
+                continue
+            mine = [answer for answer in answers if answer.test == score.test]
+            assert [answer.record for answer in mine] == list(range(score.count))
+            right = sum(answer.read == answer.label for answer in mine)
+            assert score.value == pytest.approx(right / score.count)
+            assert [answer.label for answer in mine] == digits.read_test(score.test, data).texts()
+
+
+def test_strings_are_read_with_the_parameters_of_the_digits(finished: Path, tmp_path: Path, data: Path) -> None:
+    runs = {run.name.rpartition("-")[0]: run for run in (finished / "runs").iterdir()}
+    ours, strings = (read_checkpoint(runs[name])["network"] for name in ("digits-mnist-ours", "digits-sequences-ours"))
+    assert ours.keys() == strings.keys()
+    assert all(torch.equal(ours[name], strings[name]) for name in ours)
+    weight = export(runs["digits-sequences-ours"], tmp_path / "strings-1.onnx", "strings-1", data)
+    unpack = ["unpack", str(data / "mnist"), str(tmp_path / "set"), "--split", "test", "--sequences", "1:5"]
+    assert CliRunner().invoke(main, [*unpack, "--count", str(STRINGS)]).exit_code == 0
+    command = ["evaluate", str(weight), "--data", str(tmp_path / "set" / "labels.csv"), "--json", "--out"]
+    done = CliRunner().invoke(main, [*command, str(tmp_path / "scores")])
+    assert done.exit_code == 0, done.output
+    scores = json.loads(done.stdout)
+    (whole,) = [
+        float(row["value"])
+        for row in rows_of(finished)
+        if (row["recipe"], row["test"], row["metric"]) == ("digits/sequences-ours", digits.STRINGS, digits.WHOLE)
+    ]
+    assert scores["count"] == STRINGS
+    assert scores["exact"] <= whole + 1e-9  # the reader marks a digit that it doubts, where a score takes the likeliest
+
+
+# ---- nothing twice
+
+
+def test_a_finished_study_does_nothing_again(
+    finished: Path, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(finished, again)
+    (again / "report.md").unlink()
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("done already")
+
+    monkeypatch.setattr(training, "train", never)
+    monkeypatch.setattr(studies, "measure", never)
+    run_study("digits", data=data, out=again)
+    assert (again / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()
+    assert (finished / "report.md").read_text().startswith((again / "report.md").read_text())
+
+
+class Killed(BaseException):
+    """What stops a study in the middle; no error that anything would catch."""
+
+
+@pytest.mark.parametrize("at", [(0, 2), (1, 3)])
+def test_killed_and_given_again_it_goes_on(
+    at: tuple[int, int], finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """at: the number of the training in which it is killed, and the step."""
+    batch = MnistSource.batch
+    drawn: list[tuple[bool, int]] = []
+
+    def batch_or_die(self: MnistSource, seed: int, step: int, count: int) -> WrittenBatch:
+        if seed == training.HELD_OUT_SEED:
+            return batch(self, seed, step, count)
+        drawn.append((self.hold_out, step))
+        if die and (not self.hold_out, step) == (bool(at[0]), at[1]):
+            raise Killed
+        return batch(self, seed, step, count)
+
+    monkeypatch.setattr(MnistSource, "batch", batch_or_die)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    die = True
+    with pytest.raises(Killed):
+        run_study("digits", data=data, out=tmp_path)
+    if at[0]:  # the first one is in the table already
+        assert [row["recipe"] for row in rows_of(tmp_path) if row["n"]] == ["digits/mnist-tutorial"]
+    die = False
+    run_study("digits", data=data, out=tmp_path)
+    twice = [(not at[0], at[1])]  # the batch on which it was killed
+    assert sorted(drawn) == sorted([(first, step) for first in (True, False) for step in range(4)] + twice)
+    one, other = networks_of(tmp_path), networks_of(finished)
+    assert one.keys() == other.keys()
+    for name, network in one.items():
+        assert all(torch.equal(network[part], other[name][part]) for part in network), name
+    ignored = {"minutes", "date", "commit"}
+    for row, expected in zip(rows_of(tmp_path), rows_of(finished), strict=True):
+        assert {k: v for k, v in row.items() if k not in ignored} == {
+            k: v for k, v in expected.items() if k not in ignored
+        }
+
+
+def test_killed_while_it_measures(finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(digits, "measure_digits", die)
+        with pytest.raises(Killed):
+            run_study("digits", data=data, out=tmp_path)
+    assert not (tmp_path / "results.csv").exists()
+    trained = []
+    train = training.train
+    monkeypatch.setattr(
+        training, "train", lambda recipe, *a, **k: (trained.append(recipe.name), train(recipe, *a, **k))
+    )
+    run_study("digits", data=data, out=tmp_path)
+    assert trained == ["digits/mnist-ours", "digits/sequences-report"]  # the first was trained already
+
+
+def test_a_measurement_of_another_training_does_not_count(finished: Path) -> None:
+    runs = studies.plan(studies.find_study("digits"), finished, 1, "full")
+    assert all(studies.read_measured(run, runs) for run in runs[:4])
+    other = runs[1].recipe.with_settings({"steps": "5"})
+    changed = [*runs[:1], dataclasses.replace(runs[1], recipe=other), *runs[2:]]
+    assert studies.read_measured(changed[1], changed) is None
+    assert studies.read_measured(changed[3], changed) is None  # it took over the parameters of that one
+    assert studies.read_measured(changed[2], changed) is not None
+
+
+# ---- plan, seeds, budgets, data
+
+
+def study(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["study", *arguments])
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = study("digits", "--data", str(data), "--out", str(out), "--seeds", "2", "--dry-run")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5 * 2 + 1
+    assert re.fullmatch(r"digits/mnist-tutorial +[0-9a-f]{12}  seed 1  4 steps of 8 +about 8.0 minutes", lines[0])
+    assert "seed 2" in lines[1]
+    assert "takes over digits/mnist-ours" in lines[6]
+    assert lines[9].endswith("not run: no data here")
+    assert lines[10].startswith("10 runs, about 86 minutes")
+    assert not out.exists()
+
+
+def test_seeds_are_other_trainings_and_the_table_gives_mean_and_range(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = small_experiments()[0]
+    values = iter((0.9, 0.95, 1.0))
+
+    def tell(trained: Trained, data: Path | None) -> Measured:
+        return Measured((Score("test", "right", next(values), 30), Score("test", "off", 3.0, 30, "minutes")))
+
+    told = dataclasses.replace(first, measure=tell, published={("test", "right"): "99 %"})
+    one = Study("one", "One", "About.", lambda: [told], lambda outcomes, data: [])
+    monkeypatch.setattr(studies, "studies", lambda: {"one": one})
+    run_study("one", data=data, out=tmp_path, seeds=3)
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+    assert [row["seed"] for row in rows_of(tmp_path)] == ["1", "1", "2", "2", "3", "3"]
+    text = (tmp_path / "report.md").read_text()
+    assert "| test | right | 30 | 3 | 95.00 % (90.00 % to 100.00 %) | 99 % | 4 × 8 |" in text
+    assert "| test | off | 30 | 3 | 3.00 minutes (3.00 minutes to 3.00 minutes) |  |" in text
+    assert "`facevalue study one --seeds 3`" in text
+
+
+def test_the_quick_budget_is_another_training(data: Path, tmp_path: Path) -> None:
+    done = study("digits", "--data", str(data), "--out", str(tmp_path), "--budget", "quick")
+    assert done.exit_code == 0, done.output
+    assert {row["steps"] for row in rows_of(tmp_path) if row["n"]} == {"2", "0"}
+    assert "too briefly" in (tmp_path / "report.md").read_text()
+    assert done.stdout.startswith("| network | test |")
+    assert "[1/4] tutorial's CNN, seed 1: 2 steps of 8; about" in done.stderr
+    assert "minutes left of the study" in done.stderr
+
+
+def test_with_the_data_there_house_numbers_are_read_too(data: Path, tmp_path: Path) -> None:
+    both = tmp_path / "data"
+    shutil.copytree(data, both)
+    write_svhn(both)
+    (experiment,) = [one for one in small_experiments() if one.dataset == "svhn"]
+    assert studies.missing_data(experiment, both, may_fetch=False) == ""
+    (both / "svhn" / "test_32x32.mat").unlink()
+    assert studies.missing_data(experiment, both, may_fetch=False) == "no data here"
+    write_svhn(tmp_path / "whole")
+    network = training.make_network(experiment.recipe, training.make_codec(experiment.recipe.codec)).eval()
+    trained = Trained(experiment.recipe, training.make_codec(experiment.recipe.codec), network)
+    (score,) = experiment.measure(trained, tmp_path / "whole").scores
+    assert (score.test, score.metric, score.count) == ("SVHN digits", "right", TEST)
+
+
+@pytest.mark.parametrize(
+    ("fetched", "may_fetch", "expected", "reason"),
+    [
+        (True, False, "", "a plan counts on the download"),
+        (False, False, "no data here", "what is not to be downloaded"),
+        (False, True, "no data here", "nor when it runs"),
+    ],
+)
+def test_data_is_looked_for(fetched: bool, may_fetch: bool, expected: str, reason: str) -> None:
+    experiment = dataclasses.replace(small_experiments()[0], fetched=fetched)
+    assert studies.missing_data(experiment, None, may_fetch) == expected, reason
+
+
+def test_without_any_data(tmp_path: Path) -> None:
+    with pytest.raises(FaceValueError, match="no mnist there; expected train-images"):
+        run_study("digits", data=tmp_path, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("digit", "did you mean 'digits'?"), ("dragons", "(there are: digits)")]
+)
+def test_an_unknown_study(name: str, expected: str) -> None:
+    done = study(name)
+    assert done.exit_code == 2
+    assert expected in done.stderr
+
+
+def test_list() -> None:
+    done = study("list")
+    assert done.stdout == "digits      Digits: two classic reports, and ours\n"
+
+
+def test_parameters_are_taken_from_a_run_before() -> None:
+    experiments = small_experiments()
+    runs = [Run(one, one.recipe, Path(), 1.0) for one in (experiments[3], experiments[1])]
+    with pytest.raises(SettingError, match="takes its parameters from 'digits/mnist-ours', which is not trained"):
+        studies.source_of(runs[0], runs)
+
+
+def test_every_data_set_of_the_study_is_known() -> None:
+    assert {one.dataset for one in digits.experiments()} <= ORIGINS.keys()
