@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -19,6 +20,7 @@ from facevalue import checkpoint, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.recipes import clocks as clock_recipes
 from facevalue.sources.clocks import ClockBatch, ClockSource
 
 
@@ -420,3 +422,59 @@ def test_the_loss_falls(tmp_path: Path) -> None:
 )
 def test_remaining_time(seconds: float, expected: str) -> None:
     assert training.remaining_time(seconds) == expected
+
+
+# ---- going on from another recipe's run
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a recipe that goes on from clocks/tiny."""
+    after = dataclasses.replace(find_recipe("clocks/tiny"), name="clocks/after-tiny", parent="clocks/tiny", seed=2)
+    monkeypatch.setattr(clock_recipes, "RECIPES", (*clock_recipes.RECIPES, after))
+    return after.name
+
+
+def test_a_child_begins_with_its_parents_network(child: str, tiny_run: Path, tmp_path: Path) -> None:
+    still = TINY | {"steps": "1", "learning_rate": "0.0"}  # a step that changes no weight
+    training.run(child, still, tmp_path, resume=False, workers=0, start_from=tiny_run)
+    begun, parent = read_checkpoint(tmp_path), read_checkpoint(tiny_run)
+    weights = {name for name in parent["network"] if "running" not in name and "num_batches" not in name}
+    assert all(torch.equal(begun["network"][name], parent["network"][name]) for name in weights)
+    assert begun["ancestry"] == [parent["recipe"]]
+    assert begun["seconds"] > parent["seconds"]  # those of its parent count too
+
+
+def test_a_childs_resume_needs_its_parent_no_more(
+    child: str, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training.run(child, TINY, tmp_path / "whole", resume=False, workers=0, start_from=tiny_run)
+    with monkeypatch.context() as patch:
+        kill_at(patch, 5)
+        with pytest.raises(Killed):
+            training.run(child, TINY, tmp_path / "killed", resume=False, workers=0, start_from=tiny_run)
+    training.run(child, TINY, tmp_path / "killed", resume=True, workers=0)
+    assert_same_state(read_checkpoint(tmp_path / "killed"), read_checkpoint(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "problem"),
+    [
+        pytest.param("clocks/after-tiny", None, "goes on from a run of clocks/tiny: name it with --from", id="none"),
+        pytest.param("clocks/tiny", "tiny", "clocks/tiny starts anew", id="it has no parent"),
+        pytest.param("clocks/after-tiny", "other", "goes on from a finished run of clocks/tiny", id="another's run"),
+        pytest.param("clocks/after-tiny", "half", r"holds step 4 of 12", id="a run that is not finished"),
+    ],
+)
+def test_a_wrong_parent_is_refused(
+    name: str, start: str | None, problem: str, child: str, tiny_run: Path, tmp_path: Path
+) -> None:
+    state = read_checkpoint(tiny_run)
+    for folder in ("half", "other"):
+        (tmp_path / folder).mkdir()
+    write_checkpoint(tmp_path / "half", state | {"step": 4})
+    renamed = json.dumps(json.loads(state["recipe"]) | {"name": "clocks/other"})
+    write_checkpoint(tmp_path / "other", state | {"recipe": renamed})
+    start_from = None if start is None else tiny_run if start == "tiny" else tmp_path / start
+    with pytest.raises(SettingError, match=problem):
+        training.run(name, TINY, tmp_path / "out", resume=False, workers=0, start_from=start_from)

@@ -3,7 +3,8 @@
 paint.py      colours, fonts, textures and backgrounds    hands.py      shapes of hands and needles
 camera.py     pose of the dial, optics and sensor         clocks.py     clock faces, and the source of clocks
 lettering.py  rows of digits of every kind                digits.py     the source of rows of digits, drawn and real
-datasets.py   files of known data sets, and how to get them
+datasets.py   files of known data sets                    mnist.py      MNIST and SVHN as training sources
+albums.py     pictures on disk                            sheets.py     sheets of handwriting, to measure on
 """
 
 from __future__ import annotations
