@@ -357,7 +357,7 @@ def test_counts_and_leading_zeros_are_varied() -> None:
 
 
 def test_labels_of_real_rows(data: Path) -> None:
-    batch = DigitSource(data=data, shares=(("real", 0.7), ("written", 0.3))).batch(3, 0, 60)
+    batch = DigitSource(data=data, shares=(("real", 1.0),)).batch(3, 0, 60)
     check_labels(batch)
     assert batch.count.max() >= 5
     assert not np.isnan(batch.places[np.arange(MOST_DIGITS)[None] < batch.count[:, None]]).any()

@@ -31,7 +31,7 @@ WILD = Recipe(
 RECIPES = (
     WILD,
     dataclasses.replace(
-        WILD, name="digits/wild-2", parent="digits/wild", steps=3200, learning_rate=1.2e-3, decay=0.8, seed=2
+        WILD, name="digits/wild-2", parent="digits/wild", steps=2700, learning_rate=1.2e-3, decay=0.8, seed=2
     ),
     Recipe(
         name="digits/tiny",

@@ -273,7 +273,7 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         cells.append((x - (pitch - width) * 0.2 * factor, x + (width + (pitch - width) * 0.2) * factor))
         tops.append(HEIGHT * (1 - factor))
         x += pitch * factor + (point_gap if index == point_at else 0.0)
-    end = x - (pitch - width)
+    end = x - (pitch - width) * (small if small_from < len(digits) else 1.0)
     furniture = rnd.getrandbits(32)
     glow = led and rnd.random() < 0.6
     with_unit = rnd.random() < 0.3
