@@ -33,8 +33,8 @@ drawn = [next(rows(source.batch(4, step, 1))) for step in range(60)]
 write_sheet(HERE / "clocks.png", [(picture, with_seconds(label["seconds"])) for picture, label in drawn])
 Image.open(HERE / "clocks.png").quantize(128).save(HERE / "clocks.png", optimize=True)
 
-rnd = Random("counter 6")
-framed, _, _ = draw_row(rnd, drum_row(rnd, [0, 2, 4, 8, 6, 3.4]), (480, 96), 0, 6)
+rnd = Random("counter 2")
+framed, _, _ = draw_row(rnd, drum_row(rnd, [0, 2, 4, 8, 1, 6.3]), (480, 96), 0, 6)
 across = np.flatnonzero(framed.max(axis=(0, 2)) > 60)
 counter = framed[:, across[0] : across[-1] + 1]
 Image.fromarray(counter).save(HERE / "counter.jpg", quality=92)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from facevalue.cli import main
-from facevalue.reader import Reader
+from facevalue.reader import SHIPPED, Reader
 from facevalue.recipes import Recipe, find_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -37,16 +37,23 @@ def test_a_command_of_the_readme_prints_what_it_shows(
     assert without_time(result.stdout) == without_time(output)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/lab-notes.md", "CHANGELOG.md", "src/facevalue/weights/clock-1.md"])
+PAGES = ["README.md", "docs/lab-notes.md", "CHANGELOG.md"]
+PAGES += [f"src/facevalue/weights/{name}.md" for name in SHIPPED.values()]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_nothing_is_left_to_fill_in(page: str) -> None:
     text = (ROOT / page).read_text()
     assert not re.findall(r"@[A-Z]+@", text)
-    assert "<!-- results -->\n<!-- /results -->" not in text
+    assert not re.findall(r"<!-- (\w+) -->\n<!-- /\1 -->", text)
 
 
-def test_the_weight_is_of_the_recipe_that_the_readme_trains() -> None:
-    weight = Reader().weight
-    assert Recipe.from_json(weight.metadata["recipe"]) == find_recipe("clocks/wild")
-    assert weight.metadata["recipe_hash"] == find_recipe("clocks/wild").hash()
-    assert weight.metadata["steps"] == str(find_recipe("clocks/wild").steps)
-    assert json.loads(weight.metadata["calibration_held_out"])["right"] >= 0.95
+@pytest.mark.parametrize(
+    ("kind", "recipe_name", "right"), [("clock", "clocks/wild", 0.95), ("digits", "digits/wild-2", 0.95)]
+)
+def test_a_weight_is_of_the_recipe_that_the_readme_trains(kind: str, recipe_name: str, right: float) -> None:
+    about, recipe = Reader(kind).weight.metadata, find_recipe(recipe_name)
+    assert Recipe.from_json(about["recipe"]) == recipe
+    assert about["recipe_hash"] == recipe.hash()
+    assert about["steps"] == str(recipe.steps)
+    assert json.loads(about["calibration_held_out"])["right"] >= right

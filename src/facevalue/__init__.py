@@ -1,4 +1,4 @@
-"""Read instruments from pictures: the time off a clock face, offline, on a CPU, and say when it is not sure.
+"""Read instruments from pictures: the time off a clock, the value off digits; and say when it is not sure.
 
 facevalue.read("photo.jpg").value   # "10:09"
 """

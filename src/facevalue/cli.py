@@ -53,7 +53,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facevalue")
 def main() -> None:
-    """Read the time from pictures of clocks, offline, and say when it is not sure."""
+    """Read clocks and digits from pictures, offline, and say when it is not sure."""
 
 
 # ---- read ------------------------------------------------------------------------------------------------------------

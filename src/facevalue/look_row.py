@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 ENOUGH_PX = 96  # a JPEG is decoded at a fraction as long as its smaller side stays this large
-SURE = 0.98  # a row read surer than this at first is not looked at again
+SURE = 0.98  # a row read surer than this at first, digits and last place, is not looked at again
 DIGITS_SHARE = 0.72  # of the height of the straightened row
 ROOM = 0.35  # beside the first and last digit, of their height
 RUNNERS_UP = 9
@@ -118,10 +118,12 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     number = look.number
     text = number.text()
     confidence = weight.calibration.confidence(look.features()) if number.digits else 0.0
-    spare = (1 - confidence) / max(1 - number.joint, 1e-6)
-    others = sorted(((other, min(spare * p, confidence)) for other, p in number.others), key=lambda pair: -pair[1])
+    others = list(number.others)
     if "?" in text and number.digits:  # the best guess, where it is not told
-        others.insert(0, (with_point([str(d) for d in number.digits], number.point_after), confidence))
+        others.insert(0, (with_point([str(d) for d in number.digits], number.point_after), number.joint))
+    # Each runner-up has its part of what the reading leaves, as the network shared it out, and is never above it.
+    spare = (1 - confidence) / max(sum(p for _, p in others), 1 - number.joint, 1e-6)
+    others = sorted(((other, min(spare * p, confidence)) for other, p in others), key=lambda pair: -pair[1])
     overfull = look.belief.total > MOST_DIGITS + 0.5
     boxes = outline(look.belief, look.frame)
     return Reading(

@@ -176,7 +176,9 @@ def experiments() -> list[Experiment]:
 def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
     """Sample sheet, learning curves, and for each network that was measured its confusions and worst mistakes."""
     done = [outcome for outcome in outcomes if outcome.measured]
-    first = {outcome.run.experiment.title: outcome for outcome in reversed(done)}
+    first: dict[str, Outcome] = {}
+    for outcome in done:
+        first.setdefault(outcome.run.experiment.title, outcome)
     tests: dict[str, WrittenBatch] = {}
     for outcome in done:
         for answer in outcome.answers():

@@ -95,7 +95,7 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.1%}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set(xlabel="share of the training done", ylabel=f"share wrong of {count} held-out pictures")
+    axes.set(xlim=(0, 1.02), xlabel="share of the training done", ylabel=f"share wrong of {count} held-out pictures")
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
