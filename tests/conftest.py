@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from facevalue import training
 from facevalue.export import export
+
+settings.register_profile("no clock", deadline=None)  # tests share a machine with other work: none is timed
+settings.load_profile("no clock")
 
 # The recipe clocks/tiny, cut down to seconds: 32 px are halved twice, to maps of 8 x 8.
 TINY = {
