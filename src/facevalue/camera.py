@@ -12,11 +12,10 @@ import json
 import os
 import queue
 import re
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 from facevalue.images import MIN_SIDE_PX, RGB
 from facevalue.reader import Reader
@@ -101,41 +101,6 @@ class Frame:
     def time_json(self) -> str | float:
         """ISO 8601 with the offset to UTC of a camera, seconds of a video."""
         return self.when.isoformat(timespec="seconds") if isinstance(self.when, datetime) else round(self.when, 3)
-
-
-@dataclass(slots=True)
-class Ending:
-    """Whether the command was asked to end. A plain flag: a signal's handler may not touch a lock that is waited on."""
-
-    asked: bool = False
-    sleep: Callable[[float], object] = time.sleep  # a window handles its events meanwhile
-
-    def pause(self, seconds: float) -> None:
-        """Wait in slices short enough that a Ctrl-C is felt at once."""
-        until = time.monotonic() + seconds
-        while not self.asked and (left := until - time.monotonic()) > 0:
-            self.sleep(min(left, 0.1))
-
-
-@contextlib.contextmanager
-def ending_by_signal() -> Iterator[Ending]:
-    """An Ending that Ctrl-C or SIGTERM asks for; a second one ends at once."""
-    ending = Ending()
-
-    def ask(number: int, frame: object) -> None:
-        if ending.asked:
-            raise KeyboardInterrupt
-        ending.asked = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield ending
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ending
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def import_cv2() -> Any:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -27,6 +27,7 @@ from facevalue import __version__
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
+from facevalue.ending import ending_by_signal
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.losses import total_loss
 from facevalue.networks.classic import CLASSIC, make_classic
@@ -306,7 +307,7 @@ def train(
             },
         )
 
-    with contextlib.closing(batches(source, recipe, start, workers)) as drawn, stop_asked() as asked:
+    with contextlib.closing(batches(source, recipe, start, workers)) as drawn, ending_by_signal() as ending:
         for step, batch in enumerate(drawn, start):
             rate = learning_rate_at(step, recipe)
             for optimizer in optimizers:
@@ -331,7 +332,7 @@ def train(
                 writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
                 for name, part in parts.items():
                     writer.add_scalar(f"train/{name}", part.item(), done)
-            save_due = now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps or asked.is_set()
+            save_due = now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps or ending.asked
             if done % PICTURES_EVERY == 0 or save_due:
                 refuse_broken(network, run_dir, done)
             if done % PICTURES_EVERY == 0 or done == recipe.steps:
@@ -352,7 +353,7 @@ def train(
             if save_due:
                 saved_at = now
                 save(done)
-            if asked.is_set() and done < recipe.steps:
+            if ending.asked and done < recipe.steps:
                 writer.close()
                 raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
     writer.close()
@@ -375,27 +376,6 @@ def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None) -> tu
         )
     network.load_state_dict(state["network"])
     return float(state["seconds"]), [*state.get("ancestry", []), state["recipe"]]
-
-
-@contextlib.contextmanager
-def stop_asked() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that the loop can end a step, save it and stop; a second one kills."""
-    event = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:
