@@ -442,9 +442,9 @@ def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int |
 @click.option(
     "--from",
     "start_from",
-    metavar="RUN",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A finished run of the recipe's parent, to go on from.",
+    metavar="RUN|WEIGHT",
+    type=click.Path(path_type=Path),
+    help="A finished run of the recipe's parent to go on from, or a weight exported from one, shipped ones by name.",
 )
 def train(
     recipe: str,

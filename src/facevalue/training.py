@@ -34,7 +34,9 @@ from facevalue.networks.classic import CLASSIC, make_classic
 from facevalue.networks.convnet import ConvNet
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
+from facevalue.reader import find_weight
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.restoring import restore
 from facevalue.sources import Batch, Source
 
 CHECKPOINT_SECONDS = 120.0
@@ -226,7 +228,7 @@ def run(
 
     recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
     ``runs/<name>-<hash>``.  data: folder of the data sets that the recipe trains on, if any.
-    start_from: a run of the recipe's parent, whose network it goes on from.
+    start_from: a run of the recipe's parent, or a weight exported from one or its shipped name, to go on from.
     Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
@@ -278,7 +280,7 @@ def train(
         torch.set_rng_state(state["rng"])
         start, trained_seconds, ancestry = state["step"], state["seconds"], state.get("ancestry", [])
     elif recipe.parent or start_from is not None:
-        trained_seconds, ancestry = take_over(recipe, network, start_from)
+        trained_seconds, ancestry = take_over(recipe, network, start_from, source)
     if resume:
         found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
         print(f"{run_dir}: {found}", file=sys.stderr)
@@ -359,23 +361,31 @@ def train(
     writer.close()
 
 
-def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None) -> tuple[float, list[str]]:
-    """Load the network of the parent's run. Returns its seconds of training and its recipes, the earliest first.
+def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, source: Source) -> tuple[float, list[str]]:
+    """Load the network of the parent's run, or of a weight exported from one.
 
+    Returns its seconds of training and its recipes, the earliest first.
     Raises SettingError where the recipe has no parent, or the run is not the parent's.
     """
     if start_from is None or not recipe.parent:
-        wanted = f"goes on from a run of {recipe.parent}: name it with --from" if recipe.parent else "starts anew"
+        wanted = f"goes on from {recipe.parent}: name its run or weight with --from" if recipe.parent else "starts anew"
         raise SettingError(f"{recipe.name} {wanted}")
-    state = read_checkpoint(start_from)
-    theirs = Recipe.from_json(state["recipe"])
-    if theirs.name != recipe.parent or state["step"] < theirs.steps:
+    if (start_from / FILE_NAME).exists() or start_from.is_dir():
+        state = read_checkpoint(start_from)
+        theirs, step, seconds = Recipe.from_json(state["recipe"]), int(state["step"]), float(state["seconds"])
+        ancestry, trained = state.get("ancestry", []), state["network"]
+    else:
+        weight = find_weight(recipe.kind, str(start_from))
+        theirs, metadata, restored = restore(weight, source)
+        step, seconds = int(metadata["steps"]), 60 * float(metadata["training_minutes"])
+        ancestry, trained = json.loads(metadata.get("ancestry", "[]")), restored.state_dict()
+    if theirs.name != recipe.parent or step < theirs.steps:
         raise SettingError(
-            f"{start_from} holds step {state['step']} of {theirs.steps} of {theirs.name}; "
+            f"{start_from} holds step {step} of {theirs.steps} of {theirs.name}; "
             f"{recipe.name} goes on from a finished run of {recipe.parent}"
         )
-    network.load_state_dict(state["network"])
-    return float(state["seconds"]), [*state.get("ancestry", []), state["recipe"]]
+    network.load_state_dict(trained)
+    return seconds, [*ancestry, theirs.to_json()]
 
 
 def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:

@@ -138,8 +138,7 @@ class OddBlock(Block):
         y = F.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         if max(self.stride) > 1:
-            # With its last row and column repeated, a side of 7 is averaged into 4; a whole pool drops the surplus.
-            x = F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), self.stride)
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True)
         return F.relu(y + self.shortcut(x))
 
 
