@@ -6,6 +6,8 @@ digits/wild   Rows of digits: drawn ones, MNIST, meter digits and printed cells.
 digits/wild-2 The shipped reader, digits-1: goes on from it for 22 minutes, with strips of one shape, faint and framed
               displays, small last digits, rims of windows, broad pens, barred sevens. Seven-segment 79.6 %.
               facevalue train digits/wild-2 --compile --data DIR --from RUN-OF-DIGITS-WILD
+digits/wild-3 The shipped reader, digits-2: goes on from that one.
+              facevalue train digits/wild-3 --compile --data DIR --from digits-1
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """
 
@@ -33,6 +35,9 @@ RECIPES = (
     WILD,
     dataclasses.replace(
         WILD, name="digits/wild-2", parent="digits/wild", steps=2700, learning_rate=1.2e-3, decay=0.8, seed=2
+    ),
+    dataclasses.replace(
+        WILD, name="digits/wild-3", parent="digits/wild-2", steps=10_000, learning_rate=1.5e-3, decay=0.9, seed=3
     ),
     Recipe(
         name="digits/tiny",

@@ -32,6 +32,7 @@ from facevalue.metrics import place_is_right
 from facevalue.sources import albums, camera, lettering, paint
 from facevalue.sources.datasets import find_dataset, read_idx_pair, read_npz
 from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
+from facevalue.sources.mnist import augmented
 from facevalue.sources.paint import skia
 
 RGB = NDArray[np.uint8]
@@ -47,7 +48,7 @@ LEFT_OUT_METERS = (
 SYNTH_BATCH = 64
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
-SHARES = {"printed": 0.1, "segments": 0.25, "dots": 0.02, "drums": 0.18, "written": 0.14, "real": 0.27, "empty": 0.04}
+SHARES = {"printed": 0.09, "segments": 0.27, "dots": 0.02, "drums": 0.16, "written": 0.14, "real": 0.26, "empty": 0.06}
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class DigitSource:
             batch.cells[index, k] = x[0], x[1], y[2], y[3]
 
     def make_row(self, rnd: Random, name: str) -> Row:
-        digits = lettering.pick_digits(rnd, lettering.pick_count(rnd))
+        digits = lettering.pick_digits(rnd, lettering.pick_count(rnd, name))
         if name == "printed":
             return lettering.printed_row(rnd, digits)
         if name == "segments":
@@ -178,7 +179,7 @@ class DigitSource:
                 return lettering.drum_row(rnd, [rnd.random() * 10])
             return lettering.drum_row(rnd, lettering.counter_places(rnd, digits))
         glyphs, by_digit = mnist_glyphs(self.data)
-        written = [with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit) for digit in digits]
+        written = [bent(rnd, with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit)) for digit in digits]
         return lettering.written_row(rnd, digits, written)
 
     def place_real(self, rnd: Random, batch: DigitBatch, index: int, empty: bool = False) -> None:
@@ -189,7 +190,7 @@ class DigitSource:
         cells_of_mnist = False
         if empty:
             crops = [empty_crop(rnd, self.data)]
-        elif count > 1 and rnd.random() < 0.15:  # as MNIST's digits are joined into sequences
+        elif count > 1 and rnd.random() < 0.25:  # as MNIST's digits are joined into sequences
             cells_of_mnist = True
             crops = [mnist_crop(rnd, self.data, plain=True) for _ in range(min(count, 5))]
         elif count > 1 and rnd.random() < 0.4:
@@ -322,6 +323,8 @@ def draw_row(
             canvas.translate(rnd.uniform(0, row.width), HEIGHT / 2)
             camera.draw_glass(canvas, rnd, rnd.uniform(50, 160))
             canvas.restore()
+        if rnd.random() < 0.15:
+            draw_veil(canvas, rnd, row)
         if rnd.random() < 0.08:  # dirt and scratches
             for _ in range(rnd.randint(1, 6)):
                 colour = paint.any_colour(rnd)
@@ -379,6 +382,18 @@ def draw_ground(
     canvas.restore()
 
 
+def draw_veil(canvas: skia.Canvas, rnd: Random, row: Row) -> None:
+    """Light on the pane, or a display seen from a bad angle: contrast that fades towards one side of the row."""
+    colour = paint.mixed(row.ground, rnd.choice(((1.0, 1.0, 1.0), paint.any_colour(rnd), row.ground)), rnd.random())
+    begin = rnd.uniform(-0.2, 1.2) * row.width
+    length = rnd.choice((-1, 1)) * rnd.uniform(0.3, 1.2) * max(row.width, HEIGHT)
+    ends = [skia.Point(begin, rnd.uniform(-40, 140)), skia.Point(begin + length, rnd.uniform(-40, 140))]
+    strong = rnd.uniform(0.3, 0.88)
+    shades = [paint.argb(colour, strong), paint.argb(colour, rnd.choice((0.0, 0.0, strong / 3)))]
+    veil = skia.Paint(Shader=skia.GradientShader.MakeLinear(ends, shades))
+    canvas.drawRect(skia.Rect.MakeLTRB(-500, -500, row.width + 500, HEIGHT + 500), veil)
+
+
 def cover_digit(canvas: skia.Canvas, rnd: Random, row: Row) -> int:
     """Hide one digit wholly; returns its index."""
     index = rnd.randrange(len(row.cells))
@@ -397,9 +412,11 @@ def draw_empty(rnd: Random, size_px: tuple[int, int]) -> RGB:
     """A picture without a digit: flat, noise, texture, clutter, a display that is off, ruled paper."""
     across, down = size_px
     kind = rnd.random()
-    wide = rnd.uniform(0.5, 12)
+    wide = rnd.uniform(0.6, 1.6) if rnd.random() < 0.4 else rnd.uniform(0.5, 12)
     sx, sy = fit_row(wide, 1.0, size_px)
     area = max(8, min(across, round(wide * sx))), max(8, min(down, round(sy)))
+    left, top = (across - area[0]) // 2, (down - area[1]) // 2
+    fitted = rnd.random() < 0.5  # things as the whole picture shows them, or a strip out of a wider wall
     sheet = np.zeros((down, across, 4), dtype=np.uint8)
     if kind < 0.15:
         sheet[..., :3] = rnd.choice((0, 255, rnd.randrange(256)))
@@ -410,18 +427,26 @@ def draw_empty(rnd: Random, size_px: tuple[int, int]) -> RGB:
         sheet[..., :3] = noise.astype(np.uint8).repeat(coarse, 0).repeat(coarse, 1)[:down, :across]
     else:
         with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
-            canvas.scale(across / down, 1.0)
+            canvas.save()
+            if fitted:
+                canvas.translate(left, top)
+                canvas.scale(area[0] / down, area[1] / down)
+            else:
+                canvas.scale(across / down, 1.0)
             paint.draw_background(canvas, rnd, down)
-            canvas.scale(down / across, 1.0)
-            if kind > 0.6:
+            if kind < 0.5:
+                for _ in range(rnd.randrange(9)):
+                    paint.draw_clutter(canvas, rnd, down)
+            canvas.restore()
+            if kind > 0.7:
                 ground, pitch = paint.any_colour(rnd), rnd.uniform(4, 24)
                 canvas.clear(paint.argb(ground))
                 pen = paint.stroke(paint.contrasting(rnd, ground, 0.1), rnd.uniform(0.3, 3), rnd.uniform(0.2, 1))
                 canvas.rotate(rnd.choice((0, 0, rnd.uniform(-8, 8), rnd.uniform(0, 90))))
                 for step in range(-20, 60):
-                    if kind < 0.85:
+                    if kind < 0.87:
                         canvas.drawLine(-300, step * pitch, 400, step * pitch, pen)
-                    if kind > 0.72:
+                    if kind > 0.78:
                         canvas.drawLine(step * pitch, -300, step * pitch, 400, pen)
             for _ in range(rnd.randrange(4)):
                 paint.draw_clutter(canvas, rnd, down)
@@ -429,7 +454,6 @@ def draw_empty(rnd: Random, size_px: tuple[int, int]) -> RGB:
                 colour = paint.any_colour(rnd)
                 for _ in range(rnd.randint(1, 3)):
                     lettering.draw_letters(canvas, rnd, rnd.uniform(0, across * 0.8), rnd.uniform(8, 34), colour)
-    left, top = (across - area[0]) // 2, (down - area[1]) // 2
     picture = np.zeros((down, across, 3), dtype=np.uint8)
     part = np.ascontiguousarray(sheet[top : top + area[1], left : left + area[0], :3])
     picture[top : top + area[1], left : left + area[0]] = camera.develop(rnd, part) if rnd.random() < 0.7 else part
@@ -535,7 +559,25 @@ def meter_crop(rnd: Random, rgb: RGB, place: float) -> Crop:
         rgb = np.asarray(255 - rgb)
     if rnd.random() < 0.15:
         rgb = np.ascontiguousarray(rgb[..., rnd.choice(((2, 1, 0), (1, 2, 0), (0, 2, 1)))])
+    if rnd.random() < 0.15:
+        rgb = with_streaks(rnd, rgb)
+    if rnd.random() < 0.2:  # dim or foggy: little is left between its darkest and its lightest parts
+        left, middle = rnd.uniform(0.12, 0.6), rgb.mean()
+        rgb = np.clip((rgb - middle) * left + rnd.uniform(0.15, 1.05) * middle, 0, 255).astype(np.uint8)
     return Crop(rgb, place, (0.12, 0.88, 0.1, 0.9))
+
+
+def with_streaks(rnd: Random, rgb: RGB) -> RGB:
+    """Lamps mirrored in a drum, which is round: short bright bars across it, seldom dark ones."""
+    image = Image.fromarray(rgb)
+    pen = ImageDraw.Draw(image, "RGBA")
+    height, width = rgb.shape[:2]
+    level = rnd.choice((255, 255, 230, 40))
+    for _ in range(rnd.randint(1, 4)):
+        x, y, long = rnd.uniform(-0.3, 0.9) * width, rnd.random() * height, rnd.uniform(0.2, 1.2) * width
+        colour = (level, level, rnd.choice((level, level * 4 // 5)), rnd.randint(60, 240))
+        pen.rectangle((x, y, x + long, y + rnd.uniform(0.0, 0.06) * height), fill=colour)
+    return np.asarray(image)
 
 
 def counter_crops(rnd: Random, data: Path | None, count: int) -> list[Crop]:
@@ -543,6 +585,14 @@ def counter_crops(rnd: Random, data: Path | None, count: int) -> list[Crop]:
     crops, groups, weights = meter_digits(data)
     group = rnd.choices(groups, weights)[0]
     return [meter_crop(rnd, *crops[rnd.choice(group)]) for _ in range(count)]
+
+
+def bent(rnd: Random, glyph: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Half of the digits turned, bent, thickened or thinned, as ``sources.mnist`` does it."""
+    if rnd.random() < 0.5:
+        return glyph
+    changed = augmented(np.random.default_rng(rnd.getrandbits(62)), glyph[None], rnd.uniform(0.4, 1.0))[0]
+    return changed if (changed > 100).any() else glyph
 
 
 def with_bar(rnd: Random, glyph: NDArray[np.uint8], digit: int) -> NDArray[np.uint8]:
@@ -565,9 +615,10 @@ def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
     """An MNIST digit as it is, moved a little; where not plain also as ink on paper, or cut out, black and white."""
     glyphs, by_digit = mnist_glyphs(data)
     digit = rnd.randrange(10)
-    grey = with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit)
+    plain_grey = with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit)
+    grey = bent(rnd, plain_grey)
     rgb = np.repeat(grey[..., None], 3, axis=2)
-    if rnd.random() < 0.8:
+    if grey is plain_grey and rnd.random() < 0.6:
         rgb = turned(rnd, rgb, 8, 0.09, 0.05)
     if plain:
         return Crop(rgb, float(digit), MNIST_CELL)

@@ -62,9 +62,10 @@ def pick_digits(rnd: Random, count: int) -> list[int]:
     return digits
 
 
-def pick_count(rnd: Random) -> int:
-    """How many digits: one to eight, short numbers more often."""
-    return rnd.choices(range(1, MOST_DIGITS + 1), (10, 11, 13, 14, 14, 14, 13, 11))[0]
+def pick_count(rnd: Random, kind: str) -> int:
+    """How many digits: one to eight; displays show longer numbers more often."""
+    weights = (6, 7, 11, 14, 17, 18, 16, 11) if kind == "segments" else (10, 11, 13, 14, 14, 14, 13, 11)
+    return rnd.choices(range(1, MOST_DIGITS + 1), weights)[0]
 
 
 UNITS = ("kWh", "kW", "m³", "km", "mi", "°C", "%", "V", "A", "h", "L", "kg", "€", "$", "m3", "Hz", "No", "bar", "ltr")
@@ -265,6 +266,8 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         small_from = point_at + 1 if point_at >= 0 else rnd.randint(len(digits) - 2, len(digits) - 1)
     small = rnd.uniform(0.4, 0.85)
     point_gap = rnd.choice((0.0, 0.0, rnd.uniform(0, 18)))
+    if rnd.random() < 0.06:  # two groups
+        point_gap = rnd.uniform(15, 60)
     point_radius = rnd.uniform(0.35, 0.75) * thick
     round_point = rnd.random() < 0.5
     x, cells, tops = 0.0, [], []
@@ -280,8 +283,9 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     unit_gap = rnd.uniform(-4, 30)
     rim = rnd.random()
     rim_colour = paint.shade(ground, rnd.choice((-0.9, -0.6, -0.3, 0.6)))
-    icons = rnd.random() < 0.12
-    faint = rnd.uniform(0.2, 0.6) if not led and rnd.random() < 0.2 else 1.0
+    icons = rnd.random() < 0.15
+    framed_icons = rnd.random() < 0.5
+    faint = rnd.uniform(0.12, 0.6) if not led and rnd.random() < 0.25 else 1.0
     edge = rnd.random() < 0.25
     before = rnd.random() < 0.15
     cast = rnd.uniform(0.1, 0.4) if not led and rnd.random() < 0.15 else 0.0
@@ -302,7 +306,14 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         if icons:  # little boxes before the number
             for step in range(more.randint(1, 2)):
                 y, side = step * 50 + more.uniform(0, 12), more.uniform(26, 44)
-                canvas.drawRect(skia.Rect.MakeXYWH(-side - more.uniform(8, 40), y, side, side), paint.fill(ink))
+                box = skia.Rect.MakeXYWH(-side - more.uniform(8, 40), y, side, side)
+                if framed_icons:  # with a sign in it
+                    canvas.drawRect(box, paint.stroke(ink, more.uniform(2, 5)))
+                    sign = paint.pick_font(more, side * 0.7)
+                    word = more.choice(("I", "L", "T", "Q", "II", "▲", "~", "Σ", "R"))
+                    canvas.drawString(word, box.left() + 0.1 * side, box.bottom() - 0.2 * side, sign, paint.fill(ink))
+                else:
+                    canvas.drawRect(box, paint.fill(ink))
         if glow:
             lit_pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kSolid_BlurStyle, more.uniform(2, 9)))
         canvas.save()
@@ -338,6 +349,9 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         canvas.restore()
         if with_unit:
             draw_unit(canvas, more, end + unit_gap, ink)
+            if more.random() < 0.3:  # a second one below it
+                font = paint.pick_font(more, more.uniform(20, 50))
+                canvas.drawString(more.choice(UNITS), end + unit_gap, HEIGHT + more.uniform(-10, 20), font, lit_pen)
         if before:
             font = paint.pick_font(more, more.uniform(20, 60))
             word = more.choice(LETTERS)
@@ -361,7 +375,7 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         ground=ground,
         paint=draw,
         points=frozenset({point_at} - {-1}),
-        stretched=0.5,
+        stretched=0.6,
         tops=tuple(tops),
         bottoms=(HEIGHT,) * len(digits),
     )
@@ -459,6 +473,7 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
     marks = rnd.getrandbits(32)
     shadow = rnd.uniform(0.0, 0.75)
     worn = rnd.random() < 0.15
+    glints = rnd.random() < 0.15
     rim = rnd.random() < 0.2  # bright or dark edges of the window, above and below
     rim_colour = paint.any_colour(rnd)
     rim_height = rnd.uniform(0.05, 0.3) * HEIGHT
@@ -513,6 +528,14 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
                 )
                 canvas.drawRect(hole, skia.Paint(Shader=shader))
             canvas.restore()
+            if glints and more.random() < 0.8:  # lamps mirrored in the drum
+                for _ in range(more.randint(1, 3)):
+                    x, y = left + more.uniform(-0.3, 0.8) * window, more.uniform(hole.top(), hole.bottom())
+                    bar = skia.Rect.MakeXYWH(x, y, more.uniform(0.2, 1.0) * window, more.uniform(1, 7))
+                    canvas.save()
+                    canvas.clipRect(hole, skia.ClipOp.kIntersect, True)
+                    canvas.drawRect(bar, paint.fill((1.0, 1.0, 0.95), more.uniform(0.2, 0.95)))
+                    canvas.restore()
             if rim:
                 for y in (hole.top() - 30, hole.bottom() - rim_height):
                     strip = skia.Rect.MakeLTRB(left, y, right, y + 30 + rim_height)
