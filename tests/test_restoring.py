@@ -72,7 +72,7 @@ def test_a_child_goes_on_from_a_weight(tiny_weight: Path, tmp_path: Path, monkey
     state = read_checkpoint(tmp_path / "run")
     of_run = read_checkpoint(tiny_weight.parent)
     assert state["ancestry"] == [of_run["recipe"]]
-    assert torch.allclose(state["network"]["out.bias"], of_run["network"]["out.bias"])
+    assert torch.allclose(state["network"]["out.bias"], of_run["network"]["out.bias"], atol=1e-3)  # stored in fp16
 
 
 def test_what_is_no_weight_of_ours_is_refused(tmp_path: Path) -> None:

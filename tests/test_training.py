@@ -460,7 +460,9 @@ def test_a_childs_resume_needs_its_parent_no_more(
 @pytest.mark.parametrize(
     ("name", "start", "problem"),
     [
-        pytest.param("clocks/after-tiny", None, "goes on from clocks/tiny: name its run or weight with --from", id="none"),
+        pytest.param(
+            "clocks/after-tiny", None, "goes on from clocks/tiny: name its run or weight with --from", id="none"
+        ),
         pytest.param("clocks/tiny", "tiny", "clocks/tiny starts anew", id="it has no parent"),
         pytest.param("clocks/after-tiny", "other", "goes on from a finished run of clocks/tiny", id="another's run"),
         pytest.param("clocks/after-tiny", "half", r"holds step 4 of 12", id="a run that is not finished"),

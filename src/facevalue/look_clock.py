@@ -1,5 +1,6 @@
 """How a clock is looked at: twice by one network, once on the whole picture, which says where the dial stands and how
-it is turned; then straightened by that, upright and with a little room round it.
+it is turned; then straightened by that, upright and with a little room round it. A network that was taught the time
+alone looks once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs.clock import ClockBelief, format_time, pose_matrix
+from facevalue.codecs.encodings import TimeBelief
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -29,12 +31,12 @@ SECOND_HAND_APART = 9.0  # degrees: where there is no second hand its head tends
 class Look:
     """What the two passes over one picture saw, and what follows from both.
 
-    frame: homography of the second one's [-1, 1]^2 to picture pixels.
+    frame: homography of the second one's [-1, 1]^2 to picture pixels.  Of a single look all three are the same.
     """
 
-    first: ClockBelief
-    second: ClockBelief
-    both: ClockBelief
+    first: ClockBelief | TimeBelief
+    second: ClockBelief | TimeBelief
+    both: ClockBelief | TimeBelief
     frame: NDArray[np.float64]
 
     def features(self) -> dict[str, float]:
@@ -55,17 +57,23 @@ def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
 
 
 def look_twice(weight: Weight, rgb: RGB) -> Look:
-    """Read the whole picture, straighten the dial by what was seen, read again, and join the two."""
+    """Read the whole picture, straighten the dial by what was seen, read again, and join the two.
+
+    Where it is not seen where the dial stands, the first look is all there is.
+    """
     whole = whole_picture(rgb)
     first = look_through(weight, rgb, whole)
+    if isinstance(first, TimeBelief):
+        return Look(first, first, first, whole)
     frame = whole @ pose_matrix(first.pose, first.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0])
     second = look_through(weight, rgb, frame)
+    assert isinstance(second, ClockBelief)
     return Look(first, second, second.joined_with(first), frame)
 
 
-def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief:
+def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief | TimeBelief:
     outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
-    belief: ClockBelief = weight.codec.decode(outputs)[0]
+    belief: ClockBelief | TimeBelief = weight.codec.decode(outputs)[0]
     return belief
 
 
@@ -90,7 +98,9 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
 
 
 def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[str, Polyline]:
-    """Outline of the dial and directions of the hands, in pixels of the full-size picture."""
+    """Outline of the dial and directions of the hands, in pixels of the full-size picture; none of a single look."""
+    if isinstance(look.second, TimeBelief):
+        return {}
     twelve = float(look.second.turns[round(minutes * 2) % len(look.second.turns)])
     dial_to_px = look.frame @ pose_matrix(look.second.pose, twelve)
 

@@ -1,4 +1,4 @@
-"""One loss for each kind of head."""
+"""One loss for each kind of head, and those that a head may ask for instead."""
 
 from __future__ import annotations
 
@@ -28,11 +28,33 @@ def vector_loss(output: Tensor, target: Tensor) -> Tensor:
     return F.smooth_l1_loss(output, target, beta=0.05, reduction="none").mean(1)
 
 
+def squared_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error. (B,)"""
+    return F.mse_loss(output, target, reduction="none").mean(1)
+
+
+def absolute_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error. (B,)"""
+    return F.l1_loss(output, target, reduction="none").mean(1)
+
+
+def wrapped_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Angle between two directions, radians, the shorter way round.  output, target: (B, 2) sine and cosine. (B,)
+
+    The output may have any length; the small addition bounds the gradient where it has next to none.
+    """
+    cross = output[:, 0] * target[:, 1] - output[:, 1] * target[:, 0]
+    return torch.atan2(cross, (output * target).sum(1) + 1e-3).abs()
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "circle": circle_loss,
     "classes": classes_loss,
     "value": vector_loss,
     "vector": vector_loss,
+    "squared": squared_loss,
+    "absolute": absolute_loss,
+    "wrapped": wrapped_loss,
 }
 
 
@@ -53,7 +75,7 @@ def total_loss(
         if head.places > 1:  # each place as a picture of its own
             output, values, weight = output.flatten(0, 1), values.flatten(0, 1), weight.flatten()
         smoothed = head.kind == "classes" and smoothing > 0
-        each = classes_loss(output, values, smoothing) if smoothed else LOSSES[head.kind](output, values)
+        each = classes_loss(output, values, smoothing) if smoothed else LOSSES[head.loss or head.kind](output, values)
         means[head.name] = (each * weight).sum() / weight.sum().clamp(min=1)
     total = torch.stack([head.weight * means[head.name] for head in heads]).sum()
     return total, {name: mean.detach() for name, mean in means.items()}

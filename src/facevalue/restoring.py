@@ -7,7 +7,6 @@ network computes as it is, and training goes on as if it had never been folded.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,9 @@ def restore(path: Path, source: Source | None = None) -> tuple[Recipe, dict[str,
                 parameter.copy_(torch.from_numpy(values[name]).reshape(parameter.shape))
             elif not any(name.startswith(norm + ".") for norm in normed):
                 raise ModelError(f"{path}: holds no {name!r}, so its network can't be trained further")
-    offsets = {norm: torch.from_numpy(values[f"{of}.offset"]) for norm, of in normed.items() if f"{of}.offset" in values}
+    offsets = {
+        norm: torch.from_numpy(values[f"{of}.offset"]) for norm, of in normed.items() if f"{of}.offset" in values
+    }
     missing = sorted(set(normed) - set(offsets))
     if missing:
         raise ModelError(f"{path}: the norm {missing[0]!r} is not folded as facevalue export folds it")
@@ -74,9 +75,7 @@ def read_file(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str
         for tensor in model.graph.initializer
         if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
-    values = {
-        name.removeprefix("network."): value for name, value in stored.items() if name.startswith("network.")
-    }
+    values = {name.removeprefix("network."): value for name, value in stored.items() if name.startswith("network.")}
     values = {
         f"{name.removesuffix('.weight_bias')}.offset" if name.endswith(".weight_bias") else name: value
         for name, value in values.items()

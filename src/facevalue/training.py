@@ -36,7 +36,7 @@ from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
 from facevalue.reader import find_weight
 from facevalue.recipes import Recipe, find_recipe
-from facevalue.restoring import restore
+from facevalue.restoring import read_file, restore
 from facevalue.sources import Batch, Source
 
 CHECKPOINT_SECONDS = 120.0
@@ -49,12 +49,22 @@ STAIR, STAIR_STEPS = 0.95, 500
 
 def make_source(recipe: Recipe, data: Path | None = None) -> Source:
     """The recipe's source. data: folder of the data sets, None for where ``datasets.find_dataset`` looks."""
+    from facevalue.sources.clock_sets import kitchen_clocks, open_index, plain_clocks
     from facevalue.sources.clocks import ClockSource
     from facevalue.sources.digits import DigitSource
     from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource
 
     table: dict[str, Callable[[], Source]] = {
         "clocks/wild": lambda: ClockSource(size_px=recipe.size_px),
+        "clocks/plain": lambda: plain_clocks(recipe.size_px),
+        "clocks/plain-second": lambda: plain_clocks(recipe.size_px, second_hand=True),
+        "clocks/plain-x15": lambda: plain_clocks(recipe.size_px, copies=15),
+        "clocks/plain-x25": lambda: plain_clocks(recipe.size_px, copies=25),
+        "clocks/kitchen": lambda: kitchen_clocks(recipe.size_px),
+        "clocks/kitchen-x15": lambda: kitchen_clocks(recipe.size_px, copies=15),
+        "clocks/kitchen-x25": lambda: kitchen_clocks(recipe.size_px, copies=25),
+        "clocks/index": lambda: open_index(data, recipe.size_px),
+        "clocks/index-skip-bad": lambda: open_index(data, recipe.size_px, skip_bad=True),
         "digits/wild": lambda: DigitSource(size_px=recipe.frame_px, data=data),
         "digits/mnist": lambda: MnistSource(data, recipe.steps),
         "digits/mnist-all": lambda: MnistSource(data, recipe.steps, hold_out=False),
@@ -370,20 +380,23 @@ def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, sourc
     if start_from is None or not recipe.parent:
         wanted = f"goes on from {recipe.parent}: name its run or weight with --from" if recipe.parent else "starts anew"
         raise SettingError(f"{recipe.name} {wanted}")
+    weight = None
     if (start_from / FILE_NAME).exists() or start_from.is_dir():
         state = read_checkpoint(start_from)
         theirs, step, seconds = Recipe.from_json(state["recipe"]), int(state["step"]), float(state["seconds"])
         ancestry, trained = state.get("ancestry", []), state["network"]
     else:
         weight = find_weight(recipe.kind, str(start_from))
-        theirs, metadata, restored = restore(weight, source)
-        step, seconds = int(metadata["steps"]), 60 * float(metadata["training_minutes"])
-        ancestry, trained = json.loads(metadata.get("ancestry", "[]")), restored.state_dict()
+        metadata = read_file(weight)[1]
+        theirs, step = Recipe.from_json(metadata["recipe"]), int(metadata["steps"])
+        seconds, ancestry = 60 * float(metadata["training_minutes"]), json.loads(metadata.get("ancestry", "[]"))
     if theirs.name != recipe.parent or step < theirs.steps:
         raise SettingError(
             f"{start_from} holds step {step} of {theirs.steps} of {theirs.name}; "
             f"{recipe.name} goes on from a finished run of {recipe.parent}"
         )
+    if weight is not None:
+        trained = restore(weight, source)[2].state_dict()
     network.load_state_dict(trained)
     return seconds, [*ancestry, theirs.to_json()]
 

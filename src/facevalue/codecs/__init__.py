@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facevalue.errors import SettingError
 
 HeadKind = Literal["classes", "circle", "value", "vector"]
+HeadLoss = Literal["", "squared", "absolute", "wrapped"]
 Floats = NDArray[np.float32]
 
 
@@ -25,7 +26,8 @@ class Head:
     kind: ``classes`` (logits, integer target), ``circle`` (logits over bins round the circle, soft target; bin k is
     centred at 360 k / size degrees clockwise from up), ``value`` and ``vector`` (numbers, regressed).
     weight: its share in the loss.  places: how many such outputs it gives side by side, (N, places, size), one for
-    each digit of a row for instance; (N, size) for one.
+    each digit of a row for instance; (N, size) for one.  loss: another than its kind's: ``squared`` or ``absolute``
+    error of numbers, or ``wrapped``, the angle between two numbers that are a sine and a cosine and those wanted.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Head:
     kind: HeadKind
     weight: float = 1.0
     places: int = 1
+    loss: HeadLoss = ""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def make_codec(name: str) -> Codec:
     """The codec of that name, as it stands in recipes and in a weight's metadata."""
     from facevalue.codecs.clock import ClockNeedles
     from facevalue.codecs.digits import DigitFive, DigitOne, DigitRow
+    from facevalue.codecs.encodings import ENCODINGS
 
     table: dict[str, Callable[[], Codec]] = {
-        codec.name: codec for codec in (ClockNeedles, DigitRow, DigitOne, DigitFive)
+        **{codec.name: codec for codec in (ClockNeedles, DigitRow, DigitOne, DigitFive)},
+        **ENCODINGS,
     }
     if name not in table:
         raise SettingError(f"there is no codec {name!r}; there are: {', '.join(sorted(table))}")

@@ -31,6 +31,19 @@ def bins_away(minutes: float) -> NDArray[np.float64]:
     return np.asarray(np.minimum(apart, 720 - apart))
 
 
+def by_minute(log_probability: Floats) -> Floats:
+    """(720,) probability of each whole minute, of (1440,) of half minutes: a half goes to its neighbours alike."""
+    share = np.exp(log_probability).reshape(-1, 2)
+    halves = share[:, 1] / 2
+    return np.asarray(share[:, 0] + halves + np.roll(halves, 1), dtype=np.float32)
+
+
+def hours_and_minutes(shares: Floats) -> tuple[Floats, Floats]:
+    """(12,) probability of each hour, twelve first, and (60,) of each minute of the hour, of (720,) of both."""
+    table = shares.reshape(12, 60)
+    return table.sum(axis=1), table.sum(axis=0)
+
+
 @dataclass(frozen=True)
 class ClockBelief:
     """What one picture says of the time.
@@ -61,6 +74,10 @@ class ClockBelief:
     def minutes(self) -> float:
         """The likeliest time, minutes past twelve, 0 <= m < 720, between the half minutes where the peak lies so."""
         return local_direction(self.log_probability, reach=3) * 2.0  # 360 degrees are 720 minutes
+
+    def by_minute(self) -> Floats:
+        """(720,) probability of each whole minute."""
+        return by_minute(self.log_probability)
 
     def mass_near(self, minutes: float, reach_minutes: float = 1.0) -> float:
         """Probability that the time is within reach of ``minutes``, or less than a bin beyond."""

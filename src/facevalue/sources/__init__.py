@@ -5,6 +5,7 @@ camera.py     pose of the dial, optics and sensor         clocks.py     clock fa
 lettering.py  rows of digits of every kind                digits.py     the source of rows of digits, drawn and real
 datasets.py   files of known data sets                    mnist.py      MNIST and SVHN as training sources
 albums.py     pictures on disk                            sheets.py     sheets of handwriting, to measure on
+clock_faces.py  two clocks that are always the same       clock_sets.py  their fixed sets, and anyone's by an index
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,41 @@ def write_folder(
         temporary = out / "labels.csv.tmp"
         temporary.write_text("\n".join(lines) + "\n")
         temporary.replace(out / "labels.csv")
+    except OSError as error:
+        raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
+
+
+class Indexed(NamedTuple):
+    """A picture of a clock with its file's name, its time, and the part of the split that it is of."""
+
+    name: str
+    picture: NDArray[np.uint8]
+    hour: int
+    minute: int
+    part: str
+
+
+def write_index(out: Path, pictures: Iterable[Indexed], count: int) -> None:
+    """PNG files, and their lines of file, hour and minute with tabs between.
+
+    The lines of each part are in a file of its name, and all in index.tsv, which is written last and whole.
+    Raises FaceValueError when out can't be written or holds an index already.
+    """
+    try:
+        if (out / "index.tsv").exists():
+            raise FaceValueError(f"{out} holds an index.tsv already: name another folder")
+        lines: dict[str, list[str]] = {}
+        for index, (name, picture, hour, minute, part) in enumerate(pictures):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(out / name)
+            for table in (part, "index"):
+                lines.setdefault(table, []).append(f"{name}\t{hour}\t{minute}\n")
+            if (index + 1) % 1000 == 0:
+                print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
+        for table in sorted(lines, key=lambda table: table == "index"):
+            temporary = out / f"{table}.tsv.tmp"
+            temporary.write_text("".join(lines[table]))
+            temporary.replace(out / f"{table}.tsv")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
 

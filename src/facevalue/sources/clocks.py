@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facevalue import metrics
 from facevalue.codecs.clock import ClockBelief, format_time
+from facevalue.codecs.encodings import TimeBelief
 from facevalue.sources import albums, camera, hands, paint
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, luminance, mixed, shade, skia, stroke
 
@@ -53,10 +54,10 @@ class ClockBatch:
     pose: NDArray[np.float32]
 
     def labels(self) -> dict[str, NDArray[np.float32]]:
-        """Everything but the pictures, by name: what ``codecs.clock`` encodes."""
+        """Everything but the pictures, by name: what the codecs of clocks encode."""
         return {name: getattr(self, name) for name in ("seconds", "hour", "minute", "second", "twelve", "pose")}
 
-    def scores(self, beliefs: Sequence[ClockBelief]) -> dict[str, float]:
+    def scores(self, beliefs: Sequence[ClockBelief | TimeBelief]) -> dict[str, float]:
         """The metrics of evaluation, of what was read of these pictures: shares 0..1, and minutes."""
         shown = ~np.isnan(self.seconds)
         read = np.array([belief.minutes() for belief in beliefs])[shown]
