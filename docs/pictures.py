@@ -1,8 +1,11 @@
-"""Makes the pictures of this folder anew: a drawn clock and counter, their readings drawn on them, training sheets.
+"""Makes the pictures of this folder anew: a drawn clock and counter, their readings drawn on them, training sheets, and
+a made-up week of a watched water meter. The page-*.png are screenshots of ``facevalue serve``, taken by hand.
 
 FACEVALUE_DATA=DATA python docs/pictures.py
 """
 
+import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -16,6 +19,9 @@ from facevalue.sources.albums import write_sheet
 from facevalue.sources.clocks import ClockSource, rows, with_seconds
 from facevalue.sources.digits import DigitSource, draw_row
 from facevalue.sources.lettering import drum_row
+from facevalue.watching.history import draw_history, history
+from facevalue.watching.plausibility import Limits
+from facevalue.watching.store import Record, Store
 
 HERE = Path(__file__).parent
 
@@ -43,3 +49,20 @@ Image.fromarray(overlay).save(HERE / "counter-overlay.jpg", quality=88)
 batch = DigitSource().batch(4, 0, 60)
 write_sheet(HERE / "digits.png", [(batch.pictures[i], batch.label(i)) for i in range(60)])
 Image.open(HERE / "digits.png").quantize(128).save(HERE / "digits.png", optimize=True)
+
+rnd, at, flown = Random(2), datetime(2026, 11, 14, tzinfo=UTC), 24.8
+with tempfile.TemporaryDirectory() as folder:
+    address = f"{folder}/week.db"
+    store = Store(address, Limits(True, 2.0, 6))
+    for _ in range(7 * 24 * 2):
+        at += timedelta(minutes=30)
+        flown += rnd.choice([0, 0, 0.003, 0.01, 0.05]) if 6 < at.hour < 23 else 0
+        unsure, wrong = rnd.random() < 0.02, rnd.random() < 0.02
+        shown = round(flown, 3) + (rnd.choice([-1, 10, 0.4, -0.2]) if wrong else 0)
+        sure = 0.6 if unsure else 0.98
+        store.add(
+            Record(
+                "water", at.isoformat(), at, "digits", f"{shown:07.3f}", shown, sure, unsure, "", "digits-1", "made up"
+            )
+        )
+    draw_history(HERE / "watch.png", history(address))

@@ -6,8 +6,10 @@ shipped weight.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -205,6 +207,54 @@ def test_truth(truth: str, picture: str, expected: list[str]) -> None:
 def test_truth_in_json() -> None:
     record = json.loads(run("bright.png", "--json", "--truth", "0:09").stdout)
     assert (record["truth"], record["error_minutes"]) == ("12:09", 120)
+
+
+class HoursAndMinutes(StandInReader):
+    """Also tells what it makes of each hour and of each minute."""
+
+    def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
+        hours, minutes = [0.0] * 12, [0.001] * 60
+        hours[10], hours[0], hours[9], hours[1] = 0.9, 0.06, 0.03, 0.01
+        minutes[9], minutes[8], minutes[51] = 0.7, 0.2, 0.04
+        for result in super().read_many(sources, on_error=on_error):
+            assert isinstance(result, Reading)
+            yield dataclasses.replace(result, hours=tuple(hours), minutes=tuple(minutes))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("truth", "expected"),
+    [
+        pytest.param(
+            "10:09",
+            ["hour    10  90.0% *   12   6.0%      9   3.0%", "minute  09  70.0% *   08  20.0%     51   4.0%"],
+            id="both first",
+        ),
+        pytest.param(
+            "12:51",
+            ["hour    10  90.0%     12   6.0% *    9   3.0%", "minute  09  70.0%     08  20.0%     51   4.0% *"],
+            id="among the three, twelve for the first hour",
+        ),
+        pytest.param(
+            "13:59",
+            [
+                "hour    10  90.0%     12   6.0%      9   3.0%      1   1.0% *",
+                "minute  09  70.0%     08  20.0%     51   4.0%     59   0.1% *",
+            ],
+            id="behind them, with its probability",
+        ),
+    ],
+)
+def test_truth_tells_hours_and_minutes(truth: str, expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["facevalue.reader"], "Reader", HoursAndMinutes)
+    lines = run("bright.png", "--truth", truth).stdout.splitlines()
+    assert [line.strip() for line in lines[-3:-1]] == expected
+    assert lines[-1].startswith("  error ")
+    record = json.loads(run("bright.png", "--json", "--truth", truth).stdout)
+    for part in ("hour", "minute"):
+        line = next(line for line in lines if line.startswith(f"  {part} "))
+        told = [f"{one['value']} {one['probability']:.1%}{' *' * one['true']}" for one in record[f"{part}s"]]
+        assert " ".join(line.split()[1:]) == " ".join(told)
 
 
 @pytest.mark.usefixtures("folder")
@@ -433,3 +483,28 @@ def test_python_reads_every_kind_of_source(tmp_path: Path) -> None:
         reading = facevalue.read(source)
         assert isinstance(reading, facevalue.Reading)
         assert reading.value == "10:09"
+
+
+def test_a_run_reads_once_it_is_exported(tmp_path: Path) -> None:
+    (tmp_path / "clock.png").write_bytes(saved(a_clock(), "PNG"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoint.pt").write_bytes(b"of torch")
+    command = (str(tmp_path / "clock.png"), "--model", str(tmp_path / "run"), "--truth", "10:09")
+    early = run(*command)
+    assert (early.exit_code, early.stdout) == (2, "")
+    assert f"not exported yet; make its weight first: facevalue export {tmp_path / 'run'}" in early.stderr
+    shutil.copy(Path(facevalue.__file__).parent / "weights/clock-1.onnx", tmp_path / "run/weight.onnx")
+    hour, minute, error = run(*command).stdout.splitlines()[-3:]
+    assert hour.split()[:2] == ["hour", "10"]
+    assert minute.split()[:2] == ["minute", "09"]
+    assert hour.split()[3] == minute.split()[3] == "*"
+    assert error == "  error 0 minutes"
+
+
+def test_the_weight_tells_hours_and_minutes() -> None:
+    reading = facevalue.read(a_clock())
+    assert (len(reading.hours), len(reading.minutes)) == (12, 60)
+    assert sum(reading.hours) == pytest.approx(1, abs=1e-3)
+    assert sum(reading.minutes) == pytest.approx(1, abs=1e-3)
+    assert (max(reading.hours), max(reading.minutes)) == (reading.hours[10], reading.minutes[9])
+    assert not {"hours", "minutes"} & reading.to_dict().keys()

@@ -14,6 +14,7 @@ from facevalue.metrics import (
     digit_scores,
     digits_are_right,
     expected_calibration_error,
+    figure_scores,
     hour_is_right,
     is_right,
     minutes_apart,
@@ -118,6 +119,39 @@ def test_hour_is_right(read: str, true: str, right: bool, reason: str) -> None:
 def test_time_scores(read: list[str], true: list[str], expected: tuple[float, ...], reason: str) -> None:
     scores = time_scores([at(clock) for clock in read], [at(clock) for clock in true])
     assert tuple(scores.values()) == pytest.approx(expected), reason
+
+
+@pytest.mark.parametrize(
+    ("read", "true", "expected", "reason"),
+    [
+        (["10:09"], ["10:09"], (1, 1, 1, 0, 0, 0), "one perfect reading"),
+        (["6:59"], ["5:59"], (0, 1, 0, 60, 0, 60), "hour mistake"),
+        (["5:58"], ["5:59"], (1, 0, 0, 0, 1, 1), "a minute off"),
+        (["1:59"], ["2:01"], (0, 0, 0, 60, 2, 2), "minutes wrap round the hour; the hour figure is another one"),
+        (["11:59"], ["12:00"], (0, 0, 0, 60, 1, 1), "all three wrap round twelve"),
+        (["6:30"], ["12:00"], (0, 0, 0, 360, 30, 330), "as far off as hours and minutes can be, each alone"),
+        (["1:00", "1:00"], ["1:00", "3:04"], (0.5, 0.5, 0.5, 60, 2, 62), "shares and means of two"),
+        (["1:00", "2:07"], ["1:05", "1:07"], (0.5, 0.5, 0, 30, 2.5, 32.5), "each right once, never both"),
+    ],
+)
+def test_figure_scores(read: list[str], true: list[str], expected: tuple[float, ...], reason: str) -> None:
+    scores = figure_scores([at(clock) for clock in read], [at(clock) for clock in true])
+    assert list(scores) == ["hour", "minute", "both", "hour_error", "minute_error", "time_error"]
+    assert tuple(scores.values()) == pytest.approx(expected), reason
+
+
+def test_figures_are_those_of_the_nearest_minute() -> None:
+    assert figure_scores([719.6, 59.5], [0.2, 60.4])["both"] == 1.0
+    assert figure_scores([59.4], [60.4]) == pytest.approx(
+        {"hour": 0, "minute": 0, "both": 0, "hour_error": 60, "minute_error": 1, "time_error": 1}
+    )
+
+
+def test_figure_scores_refuse_what_is_no_reading() -> None:
+    assert all(math.isnan(value) for value in dict[str, Any](figure_scores([], [])).values())
+    for read, true in (([math.nan], [1.0]), ([720.0], [1.0]), ([1.0], [1.0, 2.0])):
+        with pytest.raises(ValueError, match="expected"):
+            figure_scores(read, true)
 
 
 def test_time_scores_of_fractions_forgive_the_last_bit() -> None:

@@ -10,16 +10,17 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from facevalue import __version__
-from facevalue.errors import FaceValueError, PictureError
+from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 
 if TYPE_CHECKING:
     from facevalue.camera import Crop
@@ -241,7 +242,12 @@ def describe_truth(reading: Reading, truth: int | str) -> dict[str, Any]:
     if isinstance(truth, int):
         from facevalue.codecs.clock import format_time
 
-        return {"truth": format_time(truth), "error_minutes": minutes_off(reading.value, truth)}
+        told: dict[str, Any] = {"truth": format_time(truth), "error_minutes": minutes_off(reading.value, truth)}
+        for part, figures in likeliest_parts(reading, truth).items():
+            told[f"{part}s"] = [
+                {"value": figure, "probability": round(share, 4), "true": is_true} for figure, share, is_true in figures
+            ]
+        return told
     from facevalue.metrics import digits_are_right
 
     return {"truth": truth, "right": digits_are_right(reading.value, reading.number, truth)}
@@ -291,7 +297,28 @@ def judge_time(reading: Reading, truth: int, top: int) -> list[str]:
             lines.append(f"  {index + 1:>4}  {value:>5}  {confidence:6.1%}{star}")
     if starred is None:
         lines.append(f"  {'-':>4}  {true_value:>5}  not among the first {len(ranked)}  *")
+    for part, figures in likeliest_parts(reading, truth).items():
+        cells = [f"{figure:>2} {share:6.1%}{' *' if is_true else '  '}" for figure, share, is_true in figures]
+        lines.append(f"  {part:<6}  {'   '.join(cells)}".rstrip())
     return [*lines, f"  error {off[0]} minute{'' if off[0] == 1 else 's'}"]
+
+
+def likeliest_parts(reading: Reading, truth: int) -> dict[str, list[tuple[str, float, bool]]]:
+    """The three likeliest hours and minutes, and the true one wherever it stands: figure, probability, whether true.
+
+    Neither where the reading does not tell them.
+    """
+    parts = {
+        "hour": (["12", *map(str, range(1, 12))], reading.hours, truth // 60),
+        "minute": ([f"{minute:02d}" for minute in range(60)], reading.minutes, truth % 60),
+    }
+    found = {}
+    for part, (figures, shares, true) in parts.items():
+        ranked = sorted(range(len(shares)), key=lambda index: -shares[index])
+        chosen = [index for rank, index in enumerate(ranked) if rank < 3 or index == true]
+        if chosen:
+            found[part] = [(figures[index], shares[index], index == true) for index in chosen]
+    return found
 
 
 def minutes_off(value: str, truth: int) -> int:
@@ -387,6 +414,253 @@ def camera(
         raise click.exceptions.Exit(1) from error
 
 
+# ---- watch -----------------------------------------------------------------------------------------------------------
+
+
+def check_time(ctx: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
+    """A time in UTC: so long ago, or a date of this place."""
+    if text is None:
+        return None
+    from facevalue.watching.history import parse_since
+
+    try:
+        return parse_since(text, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
+db_option = click.option(
+    "--db",
+    "db_url",
+    metavar="URL",
+    envvar="FACEVALUE_DB",
+    default="readings.db",
+    show_default=True,
+    help="The database: an SQLite file, or postgresql://USER@HOST/NAME.  [env: FACEVALUE_DB]",
+)
+
+
+@main.command()
+@click.argument("source", envvar="FACEVALUE_SOURCE")
+@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="digits", show_default=True)
+@click.option(
+    "--every",
+    "every_seconds",
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0.05, max=86_400),
+    help="Time between readings, or between looks into a folder; of a video in its own time.",
+)
+@click.option("--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels.")
+@click.option("--model", metavar="FILE", help="Read with this weight file.")
+@db_option
+@click.option("--name", metavar="NAME", help="What the database calls the source.  [default: its path or address]")
+@click.option("--max-per-hour", metavar="R", type=click.FloatRange(min=0), help="The value changes no faster.")
+@click.option("--may-fall", is_flag=True, help="The value may fall: a thermometer, not a counter.")
+@click.option("--decimals", metavar="N", type=click.IntRange(0, 8), help="Digits after the decimal point.")
+@click.option("--digits", metavar="N", type=click.IntRange(1, 20), help="Digits it shows; other readings are wrong.")
+@click.option("--keep-pictures", metavar="DIR|db", help="Keep what was read: in this folder, or in the database.")
+@click.option("--begins", metavar="TIME", callback=check_time, help="When a video begins.  [default: its file's time]")
+@click.option(
+    "--spool",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Readings wait there while the database is away.  [default: $STATE_DIRECTORY or ~/.local/state/facevalue]",
+)
+@click.option("--once", is_flag=True, help="Read what there is now, then end.")
+@click.option(
+    "--mqtt", metavar="URL", envvar="FACEVALUE_MQTT", help="Broker: mqtt[s]://USER@HOST.  [env: FACEVALUE_MQTT]"
+)
+@click.option(
+    "--mqtt-password-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Holds the password of the broker's user.",
+)
+@click.option(
+    "--mqtt-ca", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Authority of its certificate."
+)
+@click.option("--mqtt-topic", metavar="TOPIC", default="facevalue/meter", show_default=True)
+@click.option("--mqtt-name", metavar="NAME", default="Meter", show_default=True, help="In Home Assistant.")
+@click.option("--mqtt-unit", metavar="UNIT", help="Such as m³ or kWh.")
+@click.option("--mqtt-device-class", metavar="CLASS", help="Of Home Assistant: water, gas, energy.")
+@click.option("--mqtt-state-class", metavar="CLASS", help="[default: total_increasing; with --may-fall measurement]")
+@click.option("--mqtt-discovery", metavar="PREFIX", default="homeassistant", show_default=True, help="'' for none.")
+def watch(
+    source: str,
+    kind: str,
+    every_seconds: float,
+    crop: Crop | None,
+    model: str | None,
+    db_url: str,
+    name: str | None,
+    max_per_hour: float | None,
+    may_fall: bool,
+    decimals: int | None,
+    digits: int | None,
+    keep_pictures: str | None,
+    begins: datetime | None,
+    spool: Path | None,
+    once: bool,
+    mqtt: str | None,
+    mqtt_password_file: Path | None,
+    mqtt_ca: Path | None,
+    mqtt_topic: str,
+    mqtt_name: str,
+    mqtt_unit: str | None,
+    mqtt_device_class: str | None,
+    mqtt_state_class: str | None,
+    mqtt_discovery: str,
+) -> None:
+    """Read SOURCE again and again into a database, and tell Home Assistant.
+
+    SOURCE is a camera's number, a folder that grows, a picture that is overwritten, a video, or the http(s) or RTSP
+    address of a camera. Prints a line for each reading; one that can't be is stored as such and changes nothing.
+    Exit code 0: ended as asked; 1: a reading could not be kept, or with --once the source is away; 2: wrong usage.
+    """
+    from facevalue.watch import Telling, watch_command
+    from facevalue.watching.plausibility import Limits
+
+    if kind != "digits" and (decimals is not None or digits is not None):
+        raise click.UsageError(f"--decimals and --digits are of digits, not of a {kind}")
+    if once and mqtt is not None:
+        raise click.UsageError("--once ends at once, and --mqtt tells that the watcher runs; give one of them")
+    telling = None
+    if mqtt is not None:
+        telling = Telling(
+            address=mqtt,
+            topic=mqtt_topic,
+            name=mqtt_name,
+            unit=mqtt_unit,
+            device_class=mqtt_device_class,
+            state_class=mqtt_state_class,
+            discovery=mqtt_discovery,
+            password_file=mqtt_password_file,
+            ca_file=mqtt_ca,
+        )
+    try:
+        all_kept = watch_command(
+            source,
+            kind=kind,
+            model=model,
+            every_seconds=every_seconds,
+            crop=crop,
+            db_url=db_url,
+            name=name,
+            begins=begins,
+            limits=Limits(kind == "digits" and not may_fall, max_per_hour, digits),
+            decimals=decimals,
+            keep_pictures=keep_pictures,
+            spool_folder=spool,
+            telling=telling,
+            once=once,
+        )
+    except PictureError as error:
+        click.echo(printable(str(error)), err=True)
+        raise click.exceptions.Exit(1) from error
+    if not all_kept:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@db_option
+@click.option("--since", metavar="TIME", callback=check_time, help="2h, 7d, 2026-11-01 or 2026-11-01T12:00.")
+@click.option("--source", metavar="NAME", help="Of this source alone.")
+@click.option(
+    "--csv", "csv_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a table."
+)
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Draw it: .png, .svg, .pdf."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--correct",
+    metavar="VALUE",
+    help="Store what the counter shows now, after a change of the meter or a wrong reading that was believed.",
+)
+def log(
+    db_url: str,
+    since: datetime | None,
+    source: str | None,
+    csv_file: Path | None,
+    plot: Path | None,
+    as_json: bool,
+    correct: str | None,
+) -> None:
+    """Show the readings that facevalue watch has stored: time, value, confidence, and why one was not believed."""
+    from facevalue.watching.history import log_command
+
+    log_command(db_url, since=since, source=source, csv_file=csv_file, plot=plot, as_json=as_json, correct=correct)
+
+
+# ---- serve -----------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0: all.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Pictures read at once.  [default: one a core]")
+@click.option("--model", "models", metavar="FILE", multiple=True, help="Read its kind with this weight file.")
+@click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Ask for its token.")
+@click.option("--cors", metavar="ORIGIN", multiple=True, help="Let this site's pages ask, such as https://example.org.")
+@click.option("--max-body", default=20.0, show_default=True, type=click.FloatRange(0.01, 1000), help="Megabytes.")
+@click.option("--max-pixels", default=50.0, show_default=True, type=click.FloatRange(0.01, 120), help="Million.")
+@click.option("--max-files", default=16, show_default=True, type=click.IntRange(1, 1000), help="Of one request.")
+@click.option("--queue", default=64, show_default=True, type=click.IntRange(1, 10_000), help="Requests at once.")
+@click.option("--timeout", default=20.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds to read.")
+@click.option(
+    "--web-runtime",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder dist of onnxruntime-web, for reading in the browser.  [default: as fetched]",
+)
+@click.option("--fetch-web", is_flag=True, help="Fetch onnxruntime-web with npm, once, and end.")
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    threads: int | None,
+    models: tuple[str, ...],
+    token_file: Path | None,
+    cors: tuple[str, ...],
+    max_body: float,
+    max_pixels: float,
+    max_files: int,
+    queue: int,
+    timeout: float,
+    web_runtime: Path | None,
+    fetch_web: bool,
+) -> None:
+    """Serve readings over HTTP, and a web page that reads from pictures, camera and pen.
+
+    Ends at SIGTERM or Ctrl-C, after what has been taken in is answered.
+    """
+    from facevalue.service.runtime import fetch_runtime, find_runtime
+
+    if fetch_web:
+        click.echo(f"onnxruntime-web is in {fetch_runtime()}", err=True)
+        return
+    try:
+        from facevalue.service.limits import Limits, Settings
+        from facevalue.service.running import read_token, serve_command
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is not installed: pip install 'facevalue[serve]'") from error
+    limits = Limits(
+        body_bytes=round(max_body * 1e6), pixels=round(max_pixels * 1e6), files=max_files, queue=queue, seconds=timeout
+    )
+    settings = Settings(
+        models=models,
+        threads=threads or max(1, (os.cpu_count() or 1) // workers),
+        token="" if token_file is None else read_token(token_file),
+        cors=cors,
+        web_runtime=find_runtime(web_runtime),
+        limits=limits,
+    )
+    serve_command(settings, host, port, workers)
+
+
 # ---- the laboratory --------------------------------------------------------------------------------------------------
 
 
@@ -404,29 +678,50 @@ def check_settings(ctx: click.Context, parameter: click.Parameter, pairs: tuple[
 data_option = click.option(
     "--data",
     metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the data sets that it needs.  [default: $FACEVALUE_DATA, or fetched]",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the data sets that it needs, or an index of pictures.  [default: $FACEVALUE_DATA, or fetched]",
 )
 
 
 @main.command()
 @click.argument("source", type=click.Choice(["clocks", "digits"]))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--n", default=64, show_default=True, type=click.IntRange(min=1), help="How many pictures.")
+@click.option("--n", type=click.IntRange(min=1), help="How many pictures.  [default: 64; of plain and kitchen all]")
+@click.option(
+    "--style",
+    type=click.Choice(["wild", "plain", "plain-second", "kitchen"]),
+    help="Which clocks: of every kind, or of one of the fixed sets, written with their index and split.  "
+    "[default: wild]",
+)
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Same seed, same pictures.")
 @click.option("--sheet", is_flag=True, help="Write one contact sheet, OUT, instead of a folder of pictures.")
-@click.option("--size", "size_px", type=click.IntRange(24, 1024), help="Height in pixels.  [default: 96; digits 32]")
+@click.option("--size", "size_px", type=click.IntRange(24, 1024), help="Height in pixels.  [default: that of its kind]")
 @data_option
-def synth(source: str, out: Path, n: int, seed: int, sheet: bool, size_px: int | None, data: Path | None) -> None:
+def synth(
+    source: str,
+    out: Path,
+    n: int | None,
+    style: str | None,
+    seed: int,
+    sheet: bool,
+    size_px: int | None,
+    data: Path | None,
+) -> None:
     """Draw training pictures into the folder OUT, with an index of their labels."""
-    if source == "clocks":
-        from facevalue.sources import clocks
-
-        clocks.write_pictures(out, n, seed, sheet, size_px or 96)
-    else:
+    if source == "digits":
         from facevalue.sources import digits
 
-        digits.write_pictures(out, n, seed, sheet, size_px or 32, data)
+        if style is not None:
+            raise click.UsageError(f"--style {style} is a style of clocks, not of digits")
+        digits.write_pictures(out, n or 64, seed, sheet, size_px or 32, data)
+    elif style in (None, "wild"):
+        from facevalue.sources import clocks
+
+        clocks.write_pictures(out, n or 64, seed, sheet, size_px or 96)
+    else:
+        from facevalue.sources import clock_sets
+
+        clock_sets.write_set(out, style, n, seed, sheet, size_px)
 
 
 @main.command()
@@ -482,32 +777,75 @@ without_option = click.option(
 )
 
 
+def check_watching(given: Sequence[str]) -> None:
+    """Raise UsageError where what was given to evaluate, names in order, does not go together."""
+    alone = [name for name in given if name in ("--every", "--count")]
+    foreign = [name for name in given if name in ("MODEL", "--out", "--json", "--only", "--without")]
+    if "--watch" in given:
+        if foreign:
+            raise click.UsageError(f"--watch measures the checkpoints of trainings; {foreign[0]} does not go with it")
+    elif alone:
+        raise click.UsageError(f"{alone[0]} goes with --watch alone")
+    elif "MODEL" not in given:
+        raise click.UsageError("Missing argument 'MODEL': name a weight file, or follow trainings with --watch RUNS")
+    elif "--data" not in given:
+        raise click.UsageError("Missing option '--data': name a CSV file of labelled pictures")
+
+
 @main.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option(
     "--data",
     metavar="CSV",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labelled pictures: a CSV file with the columns file and label.",
+    type=click.Path(exists=True, path_type=Path),
+    help="Labelled pictures: a CSV file with the columns file and label. With --watch: what train has as --data.",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for scores, plots and sheets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 @only_option
 @without_option
+@click.option(
+    "--watch",
+    "runs",
+    metavar="RUNS",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Instead: follow the trainings in this folder, the newest checkpoint of the newest run again and again.",
+)
+@click.option(
+    "--every",
+    "every_seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1, max=86_400),
+    help="Time between looks, with --watch.  [default: 30]",
+)
+@click.option("--count", metavar="N", type=click.IntRange(min=1), help="End after so many measurements, with --watch.")
 def evaluate(
-    model: str,
-    data: Path,
+    model: str | None,
+    data: Path | None,
     out: Path | None,
     as_json: bool,
     only: tuple[tuple[str, str], ...],
     without: tuple[tuple[str, str], ...],
+    runs: Path | None,
+    every_seconds: float | None,
+    count: int | None,
 ) -> None:
-    """Measure the weight file MODEL on labelled pictures.
+    """Measure the weight file MODEL on labelled pictures, or trainings while they run, with --watch.
 
     The label of a clock is H:MM; of digits 0042, 630.2, or NaN where none can be told; d.d, such as 3.7, is the place
     of a single rolling digit on its drum.
     """
+    names = ("MODEL", "--data", "--out", "--json", "--only", "--without", "--watch", "--every", "--count")
+    values = (model, data, out, as_json, only, without, runs, every_seconds, count)
+    check_watching([name for name, value in zip(names, values, strict=True) if value])
+    if runs is not None:
+        from facevalue.follow import follow_command
+
+        follow_command(runs, every_seconds or 30.0, count, data)
+        return
+    assert model is not None and data is not None
+    if data.is_dir():
+        raise click.BadParameter(f"File '{data}' is a directory.", param_hint="'--data'")
     from facevalue.evaluate import evaluate_command
 
     evaluate_command(model, data, out, as_json, only, without)
@@ -554,6 +892,22 @@ def export(run_dir: Path, out: Path | None, data: Path | None) -> None:
     from facevalue.export import export_command
 
     export_command(run_dir, out, data)
+
+
+@main.command()
+@click.argument("run_dir", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--n", "count", default=1000, show_default=True, type=click.IntRange(2, 5000), help="How many held-out pictures."
+)
+@data_option
+def embed(run_dir: Path, count: int, data: Path | None) -> None:
+    """Write what the trained RUN knows of held-out pictures, before its last layer, for TensorBoard's projector.
+
+    Into the folder projector of RUN, with thumbnails, labels, readings and errors.
+    """
+    from facevalue.embedding import embed_command
+
+    embed_command(run_dir, count, data)
 
 
 def check_lengths(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs.clock import ClockBelief, format_time, pose_matrix
+from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes, pose_matrix
 from facevalue.codecs.encodings import TimeBelief
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
@@ -84,6 +84,7 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
     spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
     others = [(other, min(spare * mass, confidence)) for other, mass in candidates[1:]]
+    of_hours, of_minutes = hours_and_minutes(look.both.by_minute())
     return Reading(
         kind=weight.kind,
         value=format_time(minutes),
@@ -94,6 +95,8 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
         model=weight.name,
         milliseconds=(time.perf_counter() - began) * 1e3,
         marks=place_marks(look, minutes, scale),
+        hours=tuple(of_hours.tolist()),
+        minutes=tuple(of_minutes.tolist()),
     )
 
 

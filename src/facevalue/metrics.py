@@ -36,6 +36,21 @@ class TimeScores(TypedDict):
     hour_right: float
 
 
+class FigureScores(TypedDict):
+    """What `figure_scores` returns: shares, and mean minutes off; NaN where nothing was read.
+
+    hour, minute, both: of times with the true figure there, or with both.  hour_error: of the hours alone, 60 minutes
+    each, round the twelve.  minute_error: of the minutes alone, round the hour.  time_error: of the two together.
+    """
+
+    hour: float
+    minute: float
+    both: float
+    hour_error: float
+    minute_error: float
+    time_error: float
+
+
 # What `place_scores` returns: shares, and the mean distance; all but `count` are NaN where there is nothing to read.
 PlaceScores = TypedDict(
     "PlaceScores",
@@ -105,9 +120,7 @@ def time_scores(read_minutes: ArrayLike, true_minutes: ArrayLike) -> TimeScores:
     Returns minutes for `mean` and `median`, shares 0..1 for the rest; for N = 0 a count of 0 and NaN.
     Raises ValueError for NaN, a time outside 0..720 or lengths that differ.
     """
-    read, true = _times("read_minutes", read_minutes), _times("true_minutes", true_minutes)
-    if read.shape != true.shape:
-        raise ValueError(f"{read.size} times read against {true.size} true ones: expected as many of each")
+    read, true = _time_pairs(read_minutes, true_minutes)
     if read.size == 0:
         nan = float("nan")
         return TimeScores(count=0, mean=nan, median=nan, within_1=nan, within_5=nan, within_10=nan, hour_right=nan)
@@ -120,6 +133,27 @@ def time_scores(read_minutes: ArrayLike, true_minutes: ArrayLike) -> TimeScores:
         within_5=float(np.mean(apart <= 5 + FLOAT_NOISE_MINUTES)),
         within_10=float(np.mean(apart <= 10 + FLOAT_NOISE_MINUTES)),
         hour_right=float(np.mean(hour_is_right(read, true))),
+    )
+
+
+def figure_scores(read_minutes: ArrayLike, true_minutes: ArrayLike) -> FigureScores:
+    """Score the hours and the minutes of times apart, as figures: each time is the whole minute nearest to it.
+
+    read_minutes, true_minutes: (N,) float, minutes past twelve, 0 <= m < 720.  1:59 read for 2:01 is two minutes off in
+    all and in its minutes, but an hour in its hours.  Raises ValueError as `time_scores` does.
+    The precision and the time errors of the deep-time report, whose "combined" precision is the mean of two of these.
+    """
+    read, true = _time_pairs(read_minutes, true_minutes)
+    read, true = (np.floor(times + 0.5) % DAY_HALF_MINUTES for times in (read, true))
+    (read_hour, read_minute), (true_hour, true_minute) = np.divmod(read, 60), np.divmod(true, 60)
+    minutes_off = np.abs(read_minute - true_minute)
+    return FigureScores(
+        hour=_share(read_hour == true_hour),
+        minute=_share(read_minute == true_minute),
+        both=_share(read == true),
+        hour_error=_mean(minutes_apart(read_hour * 60, true_hour * 60)),
+        minute_error=_mean(np.minimum(minutes_off, 60 - minutes_off)),
+        time_error=_mean(minutes_apart(read, true)),
     )
 
 
@@ -352,6 +386,17 @@ def _numbers_of_rows(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[
         if not re.fullmatch(r"(?=.*[0-9])[0-9]*\.?[0-9]*", label):
             raise ValueError(f"label {label!r}: expected digits with at most one point")
     return values
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _time_pairs(read_minutes: ArrayLike, true_minutes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    read, true = _times("read_minutes", read_minutes), _times("true_minutes", true_minutes)
+    if read.shape != true.shape:
+        raise ValueError(f"{read.size} times read against {true.size} true ones: expected as many of each")
+    return read, true
 
 
 def _times(name: str, minutes: ArrayLike) -> NDArray[np.float64]:

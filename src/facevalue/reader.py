@@ -70,6 +70,8 @@ def find_weight(kind: str, model: str | Path | None) -> Path:
             return shipped
         if (path / "weight.onnx").is_file():  # a run that has been exported
             return path / "weight.onnx"
+        if (path / "checkpoint.pt").is_file():
+            raise ModelError(f"{path}: a run that is not exported yet; make its weight first: facevalue export {path}")
     if not path.is_file():
         raise ModelError(
             f"{path}: no such weight; expected an .onnx file of facevalue export, or a shipped name: {shipped_names()}"

@@ -32,7 +32,9 @@ class Reading:
     place, 0 <= p < 10; NaN where it can't be told);
     confidence: calibrated probability of being right, 0..1; uncertain: below the model's threshold;
     alternatives: runners-up, likeliest first; marks: polylines in picture pixels, "dial" and "digit 1", "digit 2", ...
-    closed outlines, "hour", "minute" and "second" from the centre to the tip.
+    closed outlines, "hour", "minute" and "second" from the centre to the tip; hours, minutes: of a clock what the
+    network makes of each hour, (12,), twelve first, and of each minute of the hour, (60,), not calibrated, each adding
+    up to 1.
     """
 
     kind: str
@@ -44,6 +46,8 @@ class Reading:
     model: str = ""
     milliseconds: float = 0.0
     marks: Mapping[str, Polyline] = field(default_factory=dict)
+    hours: tuple[float, ...] = ()
+    minutes: tuple[float, ...] = ()
 
     def __repr__(self) -> str:
         """Short: what was read and how surely; runners-up and marks are in the fields."""

@@ -61,13 +61,17 @@ class ClockBatch:
         """The metrics of evaluation, of what was read of these pictures: shares 0..1, and minutes."""
         shown = ~np.isnan(self.seconds)
         read = np.array([belief.minutes() for belief in beliefs])[shown]
-        scores = metrics.time_scores(read, self.seconds[shown] / 60)
+        true = self.seconds[shown] / 60
+        scores = {**metrics.time_scores(read, true), **metrics.figure_scores(read, true)}
         return {name: float(value) for name, value in scores.items()}  # type: ignore[arg-type]
 
     @staticmethod
     def describe(scores: dict[str, float]) -> str:
         return (
-            f"within 1 min {scores['within_1']:.1%}, mean {scores['mean']:.2f} min, median {scores['median']:.2f} min"
+            f"within 1 min {scores['within_1']:.1%}, mean {scores['mean']:.2f} min, median {scores['median']:.2f} min; "
+            f"right: hour {scores['hour']:.1%}, minute {scores['minute']:.1%}, both {scores['both']:.1%}; "
+            f"off: hours alone {scores['hour_error']:.2f} min, minutes alone {scores['minute_error']:.2f} min, "
+            f"both {scores['time_error']:.2f} min"
         )
 
 

@@ -99,7 +99,8 @@ class DigitBatch:
 
     @staticmethod
     def describe(scores: dict[str, float]) -> str:
-        return ", ".join(f"{name} {value:.1%}" for name, value in scores.items())
+        shares = {name: value for name, value in scores.items() if name != "loss"}
+        return ", ".join(f"{name} {value:.1%}" for name, value in shares.items())
 
 
 class Crop(NamedTuple):

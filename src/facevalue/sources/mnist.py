@@ -69,7 +69,8 @@ class WrittenBatch:
 
     @staticmethod
     def describe(scores: dict[str, float]) -> str:
-        return ", ".join(f"{name} {value:.2%}" for name, value in scores.items())
+        shares = {name: value for name, value in scores.items() if name != "loss"}
+        return ", ".join(f"{name} {value:.2%}" for name, value in shares.items())
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------

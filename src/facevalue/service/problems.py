@@ -1,0 +1,56 @@
+"""What goes wrong with a request: a status, a code for programs and one line for people.
+
+400 form       a body that is no form of files      413 body     more bytes than allowed
+400 files      more files than allowed, or none     415 type     neither a picture nor a form
+401 token      the token is missing or wrong        422 query    a query that can't be
+404 address    no such address                      422 picture  damaged, no picture, or too many pixels
+405 method     not with this method                 429 queue    too many requests at once; Retry-After
+408 slow       the body took too long to arrive     503 time     the reading took too long
+                                                    503 ready    still starting, or about to end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+CODES = {404: "address", 405: "method"}
+
+
+class Refused(Exception):
+    """A request that is not answered with a reading."""
+
+    def __init__(
+        self, status: int, code: str, problem: str, *, file: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(problem)
+        self.status, self.code, self.problem, self.file = status, code, problem, file
+        self.headers = dict(headers or {})
+
+    def response(self) -> JSONResponse:
+        """As JSON; ``file`` is named where one picture alone was sent."""
+        named = {} if self.file is None else {"file": self.file}
+        return JSONResponse({**named, "error": self.problem, "code": self.code}, self.status, self.headers)
+
+
+def answer_with_json(app: FastAPI) -> None:
+    """Make every error of an app a JSON object with ``error`` and ``code``."""
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> JSONResponse:
+        return error.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return Refused(422, "query", f"{first['loc'][-1]}: {first['msg']}").response()
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_routing(request: Request, error: HTTPException) -> JSONResponse:
+        code = CODES.get(error.status_code, "request")
+        problem = f"{request.method} {request.url.path}: {error.detail}"
+        return Refused(error.status_code, code, problem, headers=error.headers).response()

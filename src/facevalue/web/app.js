@@ -1,0 +1,283 @@
+// The page: what is chosen, what is read, and when.
+
+import { Camera } from "./camera.js";
+import { Pad } from "./pad.js";
+import { Reader } from "./reader/reader.js";
+import { fromDrawable } from "./reader/pictures.js";
+import { Region } from "./region.js";
+import { Problem, Service } from "./service.js";
+import { showMarks, showNothing, showProblem, showReading } from "./show.js";
+
+const element = (id) => document.getElementById(id);
+const choices = element("choices");
+const overlay = element("overlay");
+const picture = element("picture");
+const video = element("video");
+
+const BETWEEN_MS = 200; // from one reading of the camera or the pen to the next
+const CAMERA_PX = 960; // longest side of what is read from the camera
+const HINTS = {
+  picture: "Drag over the picture to read only a part of it.",
+  camera: "Bring the instrument into the dashed frame, or drag another one.",
+  pad: "Write up to eight digits in a row.",
+};
+const PRIVACY = {
+  server: "The picture is sent to the service that this page comes from. It is read there and not kept.",
+  browser: "The picture is read by this browser and is not sent anywhere.",
+};
+
+const service = new Service(new URL("./", document.baseURI));
+const camera = new Camera(video);
+const pad = new Pad(element("pad"), () => readSoon());
+const region = new Region(overlay, element("whole"), () => readSoon());
+
+let kinds = new Map(); // entries of /v1/kinds by their kind
+let file = null; // the picture that was chosen
+let readers = new Map(); // promises of readers in the browser, by kind
+let latest = 0; // number of the newest reading asked for
+let reading = false;
+let again = false;
+
+const kind = () => choices.elements.kind.value;
+const source = () => choices.elements.source.value;
+const place = () => choices.elements.place.value;
+
+// ---- what to read ----
+
+// Something to read: a blob or a canvas, and where its upper left corner lies in what is shown. null for nothing.
+function take() {
+  if (source() === "pad") {
+    if (pad.empty) return null;
+    const { canvas, x, y } = pad.part();
+    return { canvas, type: "image/png", x, y, scale: 1 };
+  }
+  if (source() === "camera") {
+    if (camera.stream === null || video.videoWidth === 0) return null;
+    return cutOut(video, video.videoWidth, video.videoHeight, CAMERA_PX, "image/jpeg");
+  }
+  if (file === null) return null;
+  if (region.shape === null || picture.naturalWidth === 0) return { blob: file, x: 0, y: 0, scale: 1 };
+  return cutOut(picture, picture.naturalWidth, picture.naturalHeight, Infinity, "image/png");
+}
+
+// The region of an image or a video's frame, made smaller where it is longer than longest.
+function cutOut(drawable, width, height, longest, type) {
+  const { x, y, width: across, height: down } = region.shape ?? { x: 0, y: 0, width: 1, height: 1 };
+  const [left, top] = [Math.round(x * width), Math.round(y * height)];
+  const [wide, high] = [Math.max(8, Math.round(across * width)), Math.max(8, Math.round(down * height))];
+  const scale = Math.max(1, Math.max(wide, high) / longest);
+  const canvas = new OffscreenCanvas(Math.round(wide / scale), Math.round(high / scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(drawable, left, top, wide, high, 0, 0, canvas.width, canvas.height);
+  return { canvas, type, x: left, y: top, scale };
+}
+
+// ---- reading ----
+
+// Read what is shown now; while a reading runs, once more after it.
+async function readSoon() {
+  if (reading) {
+    again = true;
+    return;
+  }
+  reading = true;
+  do {
+    again = false;
+    await readNow();
+    if (source() !== "picture") await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+  } while (again || (source() === "camera" && camera.stream !== null));
+  reading = false;
+}
+
+async function readNow() {
+  const taken = take();
+  const asked = ++latest;
+  const asKind = kind();
+  if (taken === null) {
+    showNothing("Nothing read yet.");
+    return;
+  }
+  try {
+    const result = place() === "browser" ? await readHere(taken, asKind) : await readThere(taken, asKind);
+    if (asked !== latest) return;
+    const inWords = place() === "browser" ? "in this browser" : "on the server";
+    showReading(result, kinds.get(asKind).calibration.threshold, inWords);
+    showMarks(placed(result.marks, taken));
+  } catch (error) {
+    if (asked !== latest) return;
+    if (error instanceof Problem && error.status === 401) element("token-field").hidden = false;
+    showProblem(error.message);
+  }
+}
+
+async function readThere({ blob, canvas, type }, asKind) {
+  return service.read(blob ?? (await canvas.convertToBlob({ type, quality: 0.92 })), asKind);
+}
+
+async function readHere({ blob, canvas }, asKind) {
+  if (!readers.has(asKind)) {
+    showNothing("Loading the network into this browser …");
+    readers.set(asKind, loadReader(kinds.get(asKind)));
+  }
+  let reader;
+  try {
+    reader = await readers.get(asKind);
+  } catch (error) {
+    readers.delete(asKind);
+    throw error;
+  }
+  if (canvas) return reader.read(fromDrawable(canvas, canvas.width, canvas.height), [1, 1], 4);
+  try {
+    return await reader.readFile(blob, 4);
+  } catch {
+    throw new Problem("This browser can't open the picture; the server may.");
+  }
+}
+
+async function loadReader(of) {
+  return Reader.load(of, await service.weight(of), new URL("runtime/", service.base));
+}
+
+// Marks of what was taken, in pixels of what is shown.
+function placed(marks, { x, y, scale }) {
+  const place = ([px, py]) => [(px + 0.5) * scale + x - 0.5, (py + 0.5) * scale + y - 0.5];
+  return Object.fromEntries(Object.entries(marks).map(([name, points]) => [name, points.map(place)]));
+}
+
+// ---- showing ----
+
+function setView(width, height) {
+  overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  overlay.setAttribute("preserveAspectRatio", "none");
+  region.draw();
+}
+
+function showFile(chosen) {
+  file = chosen;
+  region.set(null);
+  showMarks({});
+  choices.elements.source.value = "picture";
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(chosen);
+  arrange();
+  readSoon();
+}
+
+// Show the parts of the page that go with what is chosen; what was asked for before is not shown any more.
+function arrange() {
+  latest += 1;
+  const from = source();
+  const hasPicture = from === "picture" && file !== null;
+  element("empty").hidden = from !== "picture" || hasPicture;
+  element("frame").hidden = from === "picture" && !hasPicture;
+  picture.hidden = !hasPicture;
+  video.hidden = from !== "camera";
+  element("pad").hidden = from !== "pad";
+  overlay.classList.toggle("still", from === "pad");
+  overlay.setAttribute("tabindex", from === "pad" ? "-1" : "0");
+  element("another").hidden = !hasPicture;
+  element("undo").hidden = element("clear").hidden = from !== "pad";
+  element("hint").textContent = hasPicture || from !== "picture" ? HINTS[from] : "";
+  element("privacy").textContent = PRIVACY[place()];
+  for (const option of choices.elements.kind) {
+    option.disabled = !kinds.has(option.value) || (from === "pad" && option.value !== "digits");
+  }
+}
+
+async function changeSource() {
+  camera.stop();
+  showMarks({});
+  region.set(null);
+  if (source() === "pad") {
+    choices.elements.kind.value = "digits";
+    setView(element("pad").width, element("pad").height);
+  }
+  arrange();
+  if (source() === "picture" && file !== null) setView(picture.naturalWidth, picture.naturalHeight);
+  if (source() !== "camera") {
+    readSoon();
+    return;
+  }
+  showNothing("Asking for the camera …");
+  try {
+    if (!(await camera.start())) return;
+    setView(video.videoWidth, video.videoHeight);
+    region.set(guide());
+    readSoon();
+  } catch (error) {
+    showProblem(error.message);
+  }
+}
+
+// Where to hold the instrument: a square for clocks, a band for digits.
+function guide() {
+  const shape = video.videoWidth / video.videoHeight;
+  const width = kind() === "clock" ? Math.min(0.9 / shape, 0.9) : 0.8;
+  const height = kind() === "clock" ? width * shape : (width * shape) / 4;
+  return { x: (1 - width) / 2, y: (1 - height) / 2, width, height };
+}
+
+// ---- wiring ----
+
+picture.addEventListener("load", () => setView(picture.naturalWidth, picture.naturalHeight));
+choices.addEventListener("submit", (event) => event.preventDefault());
+choices.addEventListener("change", ({ target }) => {
+  if (target.name === "source") changeSource();
+  if (target.name === "kind" && source() === "camera") region.set(guide());
+  if (target.id === "token") {
+    service.token = target.value.trim();
+    readers = new Map();
+  }
+  if (target.name !== "source") {
+    showMarks({});
+    arrange();
+    readSoon();
+  }
+});
+element("choose").addEventListener("click", () => element("file").click());
+element("another").addEventListener("click", () => element("file").click());
+element("file").addEventListener("change", ({ target }) => {
+  if (target.files.length) showFile(target.files[0]);
+  target.value = "";
+});
+element("undo").addEventListener("click", () => pad.undo());
+element("clear").addEventListener("click", () => pad.clear());
+
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    element("stage").classList.add("over");
+  });
+}
+for (const name of ["dragleave", "drop"]) {
+  document.addEventListener(name, () => element("stage").classList.remove("over"));
+}
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  takeOver(event.dataTransfer);
+});
+document.addEventListener("paste", (event) => takeOver(event.clipboardData));
+
+function takeOver(data) {
+  const found = [...data.files].find(({ type }) => type.startsWith("image/")) ?? data.files[0];
+  if (found !== undefined) {
+    camera.stop();
+    showFile(found);
+  }
+}
+
+window.addEventListener("pagehide", () => camera.stop());
+
+async function begin() {
+  const what = await service.kinds();
+  kinds = new Map(what.kinds.map((of) => [of.kind, of]));
+  element("token-field").hidden = !what.token_wanted;
+  const inBrowser = [...choices.elements.place].find(({ value }) => value === "browser");
+  inBrowser.disabled = !what.in_browser;
+  if (!what.in_browser) inBrowser.parentElement.title = "Needs: facevalue serve --fetch-web";
+  changeSource();
+}
+
+begin().catch((error) => showProblem(error.message));

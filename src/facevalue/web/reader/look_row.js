@@ -1,0 +1,133 @@
+// How a row of digits is looked at, as look_row.py: as it is, and where that leaves doubt once more, straightened.
+
+import { confidenceOf } from "./calibration.js";
+import { MOST_DIGITS, decodeRow, joinRows, numberOf, readRow, textOf, withPoint } from "./digits.js";
+import { fitRow, warp, wholeRow } from "./pictures.js";
+
+const SURE = 0.95;
+const DIGITS_SHARE = 0.72;
+const ROOM = 0.35;
+const RUNNERS_UP = 9;
+
+export const CODEC = "digits/row";
+export const ENOUGH_PX = 96;
+
+// {belief, number, frame, agreed}: of two looks that saw as many digits both together, of others the surer one.
+export async function look(weight, picture) {
+  const frame = wholeRow(picture, weight.frame_px);
+  const first = await lookThrough(weight, picture, frame);
+  const number = readRow(first);
+  const sure = sureness(first, number);
+  if (number.digits.length === 0 || sure >= SURE) return { belief: first, number, frame, agreed: sure };
+  const anew = straightened(first, frame, weight.frame_px);
+  const second = await lookThrough(weight, picture, anew);
+  const numberAnew = readRow(second);
+  const sureAnew = sureness(second, numberAnew);
+  const joined = joinRows(first, second);
+  if (joined !== null) return { belief: joined, number: readRow(joined), frame, agreed: (sure + sureAnew) / 2 };
+  if (sureAnew > sure) return { belief: second, number: numberAnew, frame: anew, agreed: sureAnew / 2 };
+  return { belief: first, number, frame, agreed: sure / 2 };
+}
+
+async function lookThrough(weight, picture, frame) {
+  return decodeRow(await weight.run(warp(picture, frame, weight.frame_px)));
+}
+
+// How near the count is to a whole number: 1 there, 0 half-way between two.
+function counted({ total, points }) {
+  return Math.max(0, 1 - 2 * Math.abs(total - points.length));
+}
+
+// How sure one look is of its number: of each digit, and of how many there are.
+function sureness(belief, { digits, joint }) {
+  if (digits.length === 0) return 0;
+  return joint * belief.lengths[digits.length] * Math.min(1, 2 * counted(belief));
+}
+
+function features({ belief, number, agreed }) {
+  const count = number.digits.length;
+  return {
+    joint: number.joint,
+    least: Math.min(...number.certainty),
+    place: count === 1 ? number.near : number.joint,
+    length: belief.lengths[count],
+    counted: counted(belief),
+    agreed,
+  };
+}
+
+// Corners of each digit's box in picture pixels, from top left clockwise. The frame has no perspective.
+function outline({ spans, rows }, frame) {
+  return spans.map(([left, right], k) => {
+    const [top, bottom] = rows[k];
+    return [[left, top], [right, top], [right, bottom], [left, bottom]].map(([x, y]) => [
+      frame[0] * x + frame[1] * y + frame[2],
+      frame[3] * x + frame[4] * y + frame[5],
+    ]);
+  });
+}
+
+const mean = (values) => values.reduce((a, b) => a + b) / values.length;
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+// From [-1, 1]^2 to pixels: the digits seen, upright in the frame with a little room.
+function straightened(belief, frame, framePx) {
+  const boxes = outline(belief, frame);
+  const centres = boxes.map((box) => [mean(box.map(([x]) => x)), mean(box.map(([, y]) => y))]);
+  const height = Math.max(median(boxes.map((box) => Math.abs(box[2][1] - box[1][1]))), 1);
+  const middle = [mean(centres.map(([x]) => x)), mean(centres.map(([, y]) => y))];
+  const xs = centres.map(([x]) => x);
+  let slope = 0;
+  if (centres.length > 1 && Math.max(...xs) - Math.min(...xs) > 0.5 * height) {
+    const down = mean(centres.map(([x, y]) => (x - middle[0]) * (y - middle[1])));
+    const across = mean(xs.map((x) => (x - middle[0]) ** 2));
+    slope = Math.min(Math.max(down / across, -0.5), 0.5);
+  }
+  const long = Math.hypot(1, slope);
+  const along = [1 / long, slope / long];
+  const across = [-along[1], along[0]];
+  const ends = boxes.flat().map(([x, y]) => x * along[0] + y * along[1]);
+  const [least, most] = [Math.min(...ends), Math.max(...ends)];
+  const moved = (most + least) / 2 - (middle[0] * along[0] + middle[1] * along[1]);
+  const [sx, sy] = fitRow(most - least + 2 * ROOM * height, height / DIGITS_SHARE, framePx);
+  const half = [framePx[0] / sx / 2, framePx[1] / sy / 2];
+  return [
+    along[0] * half[0], across[0] * half[1], middle[0] + moved * along[0],
+    along[1] * half[0], across[1] * half[1], middle[1] + moved * along[1],
+    0, 0, 1,
+  ];
+}
+
+// {value, number, confidence, uncertain, alternatives, marks} of a look; all alternatives, unrounded.
+export function makeReading(weight, seen, scale) {
+  const { number, belief, frame } = seen;
+  const value = textOf(number);
+  const confidence = number.digits.length ? confidenceOf(weight.calibration, features(seen)) : 0;
+  const others = [...number.others];
+  if (value.includes("?") && number.digits.length) {
+    others.unshift([withPoint(number.digits, number.pointAfter), number.joint]); // the best guess
+  }
+  const sum = others.reduce((total, [, share]) => total + share, 0);
+  const spare = (1 - confidence) / Math.max(sum, 1 - number.joint, 1e-6);
+  const alternatives = others
+    .map(([other, share]) => ({ value: other, confidence: Math.min(spare * share, confidence) }))
+    .sort((a, b) => b.confidence - a.confidence)
+    .slice(0, RUNNERS_UP);
+  const overfull = belief.total > MOST_DIGITS + 0.5;
+  return {
+    value,
+    number: numberOf(number),
+    confidence,
+    uncertain: value.includes("?") || overfull || confidence < weight.calibration.threshold,
+    alternatives,
+    marks: Object.fromEntries(
+      outline(belief, frame).map((box, k) => [
+        `digit ${k + 1}`, box.map(([x, y]) => [x * scale[0] - 0.5, y * scale[1] - 0.5]),
+      ]),
+    ),
+  };
+}

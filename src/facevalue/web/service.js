@@ -1,0 +1,53 @@
+// Talks to the service that the page came from.
+
+export class Problem extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class Service {
+  // base: address of the page's folder.
+  constructor(base) {
+    this.base = base;
+    this.token = "";
+  }
+
+  async kinds() {
+    return (await this.ask("v1/kinds")).json();
+  }
+
+  // The ONNX file of an entry of kinds().
+  async weight(of) {
+    return (await this.ask(of.weight)).arrayBuffer();
+  }
+
+  async read(blob, kind) {
+    const type = blob.type.startsWith("image/") ? blob.type : "application/octet-stream";
+    const address = `v1/read?kind=${encodeURIComponent(kind)}&top=4&marks=1`;
+    const answer = await this.ask(address, { method: "POST", body: blob, headers: { "Content-Type": type } });
+    return answer.json();
+  }
+
+  async ask(address, { headers = {}, ...options } = {}) {
+    const shown = this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    let answer;
+    try {
+      answer = await fetch(new URL(address, this.base), { ...options, headers: { ...headers, ...shown } });
+    } catch {
+      throw new Problem("The service does not answer. Is it still running?");
+    }
+    if (!answer.ok) throw new Problem(await problemOf(answer), answer.status);
+    return answer;
+  }
+}
+
+async function problemOf(answer) {
+  try {
+    const { error } = await answer.json();
+    return `${error[0].toUpperCase()}${error.slice(1)}.`;
+  } catch {
+    return `The service answers with status ${answer.status}.`;
+  }
+}

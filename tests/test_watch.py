@@ -1,0 +1,438 @@
+"""``facevalue watch`` and ``facevalue log``: printed numbers, read with the shipped weight, off every source."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageDraw, ImageFont
+from servers import wait_until
+from test_imports import run_python
+
+from facevalue import camera
+from facevalue.cli import main
+from facevalue.ending import Ending
+from facevalue.errors import PictureError
+from facevalue.watching.history import history, parse_since
+from facevalue.watching.sources import CameraSource, FolderSource, slot_of
+
+NOON = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp())
+
+
+def draw_number(text: str) -> Image.Image:
+    """A printed number, dark on light."""
+    font = ImageFont.load_default(44)
+    picture = Image.new("RGB", (240, 64), (235, 235, 230))
+    ImageDraw.Draw(picture).text((120, 32), text, fill=(20, 20, 25), font=font, anchor="mm")
+    return picture
+
+
+def put(folder: Path, name: str, text: str, seconds: float) -> None:
+    """A picture of a number, as if it had been taken so many seconds past noon; it appears whole."""
+    folder.mkdir(exist_ok=True)
+    draw_number(text).save(folder / f".{name}")
+    os.utime(folder / f".{name}", (NOON + seconds, NOON + seconds))
+    os.replace(folder / f".{name}", folder / name)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with the spool below it, and times told in UTC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    return tmp_path
+
+
+def watch(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["watch", *arguments], catch_exceptions=False)
+
+
+def log(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["log", *arguments], catch_exceptions=False)
+
+
+# ---- a folder --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_once() -> None:
+    pictures = Path("pictures")
+    put(pictures, "b.png", "004217", 0)
+    put(pictures, "a.png", "004219", 60)
+    put(pictures, "c.png", "004211", 120)
+    result = watch("pictures", "--once", "--decimals", "1", "--max-per-hour", "100")
+    assert result.exit_code == 0, result.stderr
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["00421.7", "00421.9", "00421.1"]
+    assert result.stdout.splitlines()[2].endswith("(backwards: 00421.9 was read before; still 00421.9)")
+    assert watch("pictures", "--once").stdout == ""
+    os.utime(pictures / "a.png")  # a copy may change the time of a picture, and it is the same picture
+    assert watch("pictures", "--once").stdout == ""
+    put(pictures, "a.png", "004220", 180)  # the camera has written over it
+    assert watch("pictures", "--once", "--decimals", "1").stdout.split()[2] == "00422.0"
+    entries = history("readings.db")
+    assert [entry.number for entry in entries] == pytest.approx([421.7, 421.9, 421.1, 422.0])
+    assert [entry.good_number for entry in entries] == pytest.approx([421.7, 421.9, 421.9, 422.0])
+    assert [entry.plausible for entry in entries] == [True, True, False, True]
+    assert entries[0].time == datetime.fromtimestamp(NOON, UTC)
+    assert {(entry.source, entry.kind, entry.model) for entry in entries} == {
+        (str(pictures.absolute()), "digits", "digits-1")
+    }
+
+
+def test_one_picture_that_is_written_over() -> None:
+    put(Path(), "now.png", "004217", 0)
+    assert watch("now.png", "--once").stdout.split()[2] == "004217"
+    put(Path(), "now.png", "004218", 60)
+    assert watch("now.png", "--once").stdout.split()[2] == "004218"
+    assert watch("now.png", "--once").stdout == ""
+
+
+def test_a_picture_that_can_not_be_read_is_stored_as_such_once_it_is_old() -> None:
+    put(Path("pictures"), "whole.png", "004217", 0)
+    half = Path("pictures/whole.png").read_bytes()[:900]
+    Path("pictures/half.png").write_bytes(half)  # just now: it may still be being written
+    assert len(watch("pictures", "--once").stdout.splitlines()) == 1
+    os.utime("pictures/half.png", (NOON + 60, NOON + 60))
+    line = watch("pictures", "--once").stdout
+    assert "-  0%  (the picture is cut off before its end; copy or download it again; still 004217)" in line
+    entry = history("readings.db")[-1]
+    assert (entry.value, entry.number, entry.plausible, entry.good_number) == ("", None, False, 4217)
+
+
+@pytest.mark.parametrize("where", ["kept", "db"])
+def test_pictures_are_kept(where: str) -> None:
+    put(Path("pictures"), "a.png", "004217", 0)
+    result = watch("pictures", "--once", "--crop", "20,4,200,56", "--keep-pictures", where)
+    assert result.stdout.split()[2] == "004217"
+    with closing(sqlite3.connect("readings.db")) as database:
+        file, data = database.execute("SELECT picture_file, picture FROM readings").fetchone()
+    assert (file is None, data is None) == (where == "db", where != "db")
+    with Image.open(io.BytesIO(data) if where == "db" else file) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (200, 56))
+    assert where == "db" or Path(file).parent == Path("kept").absolute()
+
+
+def test_a_crop_outside_the_picture_is_said_with_the_reading() -> None:
+    put(Path("pictures"), "a.png", "004217", 0)
+    assert (
+        "--crop 0,0,900,90 reaches outside the picture: it is 240×64"
+        in watch("pictures", "--once", "--crop", "0,0,900,90").stdout
+    )
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path / "none", "none", 60)
+    with pytest.raises(PictureError, match="none: it is gone"):
+        list(source.shots(list))
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str], list[str]]]:
+    """The watcher as a process of its own, and what it has said so far on stdout and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facevalue", "watch", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    told: tuple[list[str], list[str]] = ([], [])
+    threads = []
+    for stream, lines in zip((process.stdout, process.stderr), told, strict=True):
+        assert stream is not None
+        threads.append(
+            threading.Thread(target=lambda stream=stream, lines=lines: lines.extend(iter(stream.readline, "")))
+        )
+        threads[-1].start()
+    try:
+        yield process, *told
+    finally:
+        process.kill()
+        process.wait()
+        for thread in threads:
+            thread.join()
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def test_a_growing_folder_until_sigterm() -> None:
+    """The database goes away meanwhile and comes back."""
+    Path("disk").mkdir()
+    put(Path("pictures"), "1.png", "004217", 0)
+    with running("pictures", "--every", "0.05", "--db", "disk/readings.db", "--name", "cellar") as (process, out, err):
+        wait_until(lambda: len(out) == 1)
+        Path("disk").rename("away")
+        put(Path("pictures"), "2.png", "004218", 60)
+        wait_until(lambda: len(out) == 2)
+        Path("away").rename("disk")
+        wait_until(lambda: err and "1 reading that waited stored" in err[-1])
+        put(Path("pictures"), "3.png", "004219", 120)
+        wait_until(lambda: len(out) == 3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert err[0].startswith("cellar: read every 0.05 s into ")
+    assert [(entry.source, entry.value) for entry in history("disk/readings.db")] == [
+        ("cellar", value) for value in ("004217", "004218", "004219")
+    ]
+
+
+def test_killed_again_and_again_it_loses_and_doubles_nothing() -> None:
+    benchmark = Path(__file__).parent.parent / "benchmarks" / "watch_kill.py"
+    done = subprocess.run(
+        [sys.executable, benchmark, "--kills", "6", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for result in json.loads(done.stdout).values():
+        assert (result["kills"], result["lost"], result["doubled"]) == (3, 0, 0)
+        assert result["stored"] >= 3
+
+
+# ---- cameras and videos ----------------------------------------------------------------------------------------------
+
+
+def test_a_video_is_read_in_its_own_time() -> None:
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 4, (240, 64))
+    for text in ("004217", "004218", "004219"):
+        for _ in range(4):
+            writer.write(np.ascontiguousarray(np.asarray(draw_number(text))[:, :, ::-1]))
+    writer.release()
+    result = watch("clip.avi", "--every", "1", "--begins", "2026-11-01T12:00Z")
+    assert result.exit_code == 0, result.stderr
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["004217", "004218", "004219"]
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert [entry.time - first for entry in history("readings.db")] == [timedelta(seconds=n) for n in range(3)]
+    assert watch("clip.avi", "--every", "1", "--begins", "2026-11-01T12:00Z").stdout == ""
+
+
+class Snapshots(BaseHTTPRequestHandler):
+    """A camera's address: /basic asks for me and s3cret, /page is no picture, /broken is half of one."""
+
+    shown: ClassVar[str] = "004217"
+
+    def do_GET(self) -> None:
+        expected = "Basic " + base64.b64encode(b"me:s3c/ret").decode()
+        if self.path == "/basic" and self.headers.get("Authorization") != expected:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.end_headers()
+            return
+        data = io.BytesIO()
+        draw_number(self.shown).save(data, "JPEG", quality=95)
+        picture = data.getvalue()
+        self.send_response(404 if self.path == "/none" else 200)
+        self.send_header("Content-Type", "text/html" if self.path == "/page" else "image/jpeg")
+        self.end_headers()
+        self.wfile.write(picture[: len(picture) // 2] if self.path == "/broken" else picture)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def snapshots() -> Iterator[str]:
+    """The address of a camera, without http://."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_address_is_read_once_a_slot(snapshots: str) -> None:
+    for _ in range(2):
+        result = watch(f"http://me:s3c%2Fret@{snapshots}/basic", "--once", "--every", "86400")
+        assert result.exit_code == 0, result.stderr
+    (entry,) = history("readings.db")
+    assert (entry.source, entry.value) == (f"http://{snapshots}/basic", "004217")
+    assert entry.identity == datetime.now(UTC).strftime("%Y-%m-%dT00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("basic", "it answers 401 Unauthorized"),
+        ("none", "it answers 404 Not Found"),
+        ("page", "it gives text/html, where a picture was expected; check the address"),
+        ("broken", "the picture is cut off before its end; copy or download it again"),
+    ],
+)
+def test_an_address_that_gives_no_picture(path: str, problem: str, snapshots: str) -> None:
+    result = watch(f"http://me:wr0ng@{snapshots}/{path}", "--once")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"http://{snapshots}/{path}: {problem}\n"
+
+
+def test_a_camera_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    opens = [True, False, True]
+
+    class Capture:
+        def __init__(self, *_: object) -> None:
+            self.is_open = opens.pop(0)
+
+        def isOpened(self) -> bool:
+            return self.is_open
+
+        def grab(self) -> bool:
+            return self.is_open
+
+        def retrieve(self) -> tuple[bool, Any]:
+            return True, np.asarray(draw_number("004217"))
+
+        def release(self) -> None:
+            self.is_open = False
+
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(camera, "RETRY_SECONDS", ())
+    source = CameraSource(0, "camera 0", 60, Ending())
+    (shot,) = source.shots(list)
+    assert shot.rgb is not None
+    assert (shot.identity, shot.rgb.shape) == (slot_of(shot.time, 60), (64, 240, 3))
+    with pytest.raises(PictureError, match="camera 0: can't be opened"):
+        list(source.shots(list))
+    assert len(list(source.shots(list))) == 1  # opened anew each time, as it is read once a minute
+    assert opens == []
+
+
+@pytest.mark.parametrize(
+    ("every_seconds", "slot"),
+    [(60, "2026-11-21T12:34:00"), (3600, "2026-11-21T12:00:00"), (0.5, "2026-11-21T12:34:56.500000")],
+)
+def test_slots(every_seconds: float, slot: str) -> None:
+    when = datetime(2026, 11, 21, 12, 34, 56, 789000, tzinfo=UTC)
+    assert slot_of(when, every_seconds) == f"{slot}+00:00"
+
+
+# ---- wrong usage -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        pytest.param(["none"], "none: no such camera, folder, video or address"),
+        pytest.param(["http://camera/now?channel=1"], "give the source a name with --name"),
+        pytest.param([".", "--begins", "2h"], "--begins says when a video begins; . is none"),
+        pytest.param([".", "--begins", "soon"], "'soon' is no time"),
+        pytest.param([".", "--db", "mysql://x/y"], "--db: mysql is not supported"),
+        pytest.param([".", "--kind", "clock", "--decimals", "3"], "--decimals and --digits are of digits"),
+        pytest.param([".", "--once", "--mqtt", "mqtt://home"], "--once ends at once"),
+        pytest.param([".", "--mqtt", "home"], "--mqtt: not the address of a broker"),
+        pytest.param([".", "--mqtt", "mqtt://home", "--mqtt-topic", "a/#"], "--mqtt-topic 'a/#'"),
+        pytest.param([".", "--every", "0"], "--every"),
+        pytest.param([".", "--keep-pictures", "file/below"], "no folder can be made there"),
+        pytest.param([".", "--spool", "file/below"], "can't keep a spool there"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], problem: str) -> None:
+    Path("file").touch()
+    result = watch(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert problem in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["watch", "."], ["log"]])
+def test_what_to_install_is_said(arguments: list[str]) -> None:
+    program = "sys.modules['sqlalchemy'] = None\nfrom facevalue.cli import main; main(prog_name='facevalue')"
+    done = run_python(program, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "Error: the history needs sqlalchemy, which is not installed: pip install 'facevalue[serve]'\n"
+    )
+
+
+# ---- the log ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored() -> None:
+    for seconds, text in ((0, "004217"), (60, "004218"), (120, "004118"), (180, "004219")):
+        put(Path("pictures"), f"{seconds}.png", text, seconds)
+    watch("pictures", "--once", "--name", "cellar")
+
+
+@pytest.mark.usefixtures("stored")
+def test_log() -> None:
+    lines = log().stdout.splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [
+        [f"2026-11-21 12:0{minute}:00+00:00", text]
+        for minute, text in enumerate(("004217", "004218", "004118", "004219"))
+    ]
+    assert lines[2].endswith("%  (backwards: 004218 was read before; still 004218)")
+    assert len(log("--since", "2026-11-21T12:02Z").stdout.splitlines()) == 2
+    empty = log("--source", "attic")
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", "no readings\n")
+    records = [json.loads(line) for line in log("--json").stdout.splitlines()]
+    assert [record["good_number"] for record in records] == [4217, 4218, 4218, 4219]
+    assert records[0]["time"] == "2026-11-21T12:00:00Z"
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_table_and_a_drawing() -> None:
+    result = log("--csv", "out.csv", "--plot", "out.png")
+    assert (result.exit_code, result.stdout) == (0, "")
+    with open("out.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["value"], row["plausible"], row["good_number"]) for row in rows][1:3] == [
+        ("004218", "True", "4218.0"),
+        ("004118", "False", "4218.0"),
+    ]
+    with Image.open("out.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    assert (np.abs(pixels - (179, 38, 30)).sum(axis=2) < 30).any()  # a red cross for what was not believed
+    assert (np.abs(pixels - (31, 119, 180)).sum(axis=2) < 30).any()  # a blue line for what was
+    assert not list(Path().glob(".*unfinished*"))
+    assert "expected a .png, .svg or .pdf file" in log("--plot", "out.gif").stderr
+    assert "can't be written" in log("--csv", "none/out.csv").stderr
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_meter_was_changed() -> None:
+    assert "004118  100%  (set by hand)" in log("--correct", "004118").stdout
+    put(Path("pictures"), "new.png", "004119", time.time() + 3600 - NOON)
+    assert watch("pictures", "--once", "--name", "cellar").stdout.split()[2] == "004119"
+    assert history("readings.db")[-1].good_value == "004119"
+    for wrong in ("-1", "x", "1e5"):
+        assert f"--correct {wrong}: expected what the counter shows" in log("--correct", wrong).stderr
+    assert "--correct needs --source, one of: cellar" in log("--correct", "1", "--source", "attic").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2h", datetime(2026, 11, 21, 10, tzinfo=UTC)),
+        ("1.5d", datetime(2026, 11, 20, 0, tzinfo=UTC)),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("2026-11-01T12:00+02:00", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+    ],
+)
+def test_since(text: str, time: datetime) -> None:
+    assert parse_since(text, datetime.fromtimestamp(NOON, UTC)) == time
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2y", "-2h", "2026-13-01", "999999w"])
+def test_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time; expected 90m, 2h"):
+        parse_since(text, datetime.fromtimestamp(NOON, UTC))
