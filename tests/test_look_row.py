@@ -184,20 +184,36 @@ def test_a_second_look_is_taken_only_in_doubt(doubt: float, looks: int, reason: 
     assert seen.number.text() == "012"
     first_joint = weight.codec.decode(ColourWeight(doubt).run(weight.seen[0][None]))[0].read().joint
     assert (first_joint < SURE) == (looks == 2)
-    if looks == 2:
+    if looks == 1:
+        assert seen.agreed == pytest.approx(first_joint, abs=0.01)
+    else:
         assert seen.number.joint > first_joint
+        assert seen.agreed == pytest.approx(first_joint, abs=0.1)
         marks = make_reading(weight, seen, (1.0, 1.0), began=0.0).marks
         assert np.array(marks["digit 1"]).mean(axis=0) == pytest.approx([139.5, 89.5], abs=6)  # as first seen
 
 
-def test_a_second_look_that_counts_otherwise_is_put_aside() -> None:
+@pytest.mark.parametrize(
+    ("doubts", "kept", "reason"),
+    [
+        ((0.3, 0.7), 0, "the second is less sure of its two digits than the first of its three"),
+        ((0.3, 0.1), 1, "the second is surer"),
+    ],
+)
+def test_of_looks_that_count_differently_the_surer_one_is_kept(
+    doubts: tuple[float, float], kept: int, reason: str
+) -> None:
     rgb, _ = row_of(3, size=(400, 200), first=(140, 90), step=(60, 0), digit=(36, 60))
-    weight: Any = ColourWeight(0.3)
+    weight: Any = ColourWeight(*doubts)
     weight.most = [3, 2]
-    alone: Any = ColourWeight(0.3)
     seen = look(weight, rgb)
     assert len(weight.seen) == 2
-    assert seen.number == alone.codec.decode(alone.run(weight.seen[0][None]))[0].read()
+    alone: Any = ColourWeight(doubts[kept])
+    alone.most = [weight.most[kept]] * 2
+    assert seen.number == alone.codec.decode(alone.run(weight.seen[kept][None]))[0].read(), reason
+    assert seen.agreed == pytest.approx(seen.number.joint / 2, abs=0.02)  # half the looks saw so many
+    marks = make_reading(weight, seen, (1.0, 1.0), began=0.0).marks
+    assert np.array(marks["digit 1"]).mean(axis=0) == pytest.approx([139.5, 89.5], abs=6)  # wherever it was seen
 
 
 @pytest.mark.parametrize(
@@ -351,7 +367,7 @@ def reading_of(*places: float, doubt: float = 0.0, total: float | None = None) -
         belief.spans,
         belief.rows,
     )
-    seen = Look(belief, belief.read(), np.diag([80.0, 16.0, 1.0]))
+    seen = Look(belief, belief.read(), np.diag([80.0, 16.0, 1.0]), 1.0)
     weight: Any = ColourWeight()
     return seen, make_reading(weight, seen, (1.0, 1.0), began=0.0)
 
@@ -407,7 +423,7 @@ def test_a_count_in_doubt_is_a_feature(total: float, counted: float) -> None:
 
 def test_features_are_those_that_calibration_expects() -> None:
     for places in ((), (1.0,), (1.0, 2.0)):
-        seen = Look(belief_in(np.zeros((0, 4))), belief_in(np.zeros((0, 4))).read(), np.eye(3))
+        seen = Look(belief_in(np.zeros((0, 4))), belief_in(np.zeros((0, 4))).read(), np.eye(3), 0.0)
         if places:
             seen, _ = reading_of(*places)
         assert seen.features().keys() == set(Calibration.untrained("digits").features)

@@ -348,7 +348,7 @@ def test_the_weight_says_what_it_is(row_weight: Path) -> None:
     weight = load_weight(row_weight, threads=1)
     assert (weight.name, weight.kind, weight.frame_px) == ("row-1", "digits", (160, 32))
     assert isinstance(weight.codec, DigitRow)
-    assert set(weight.calibration.features) == {"joint", "least", "place", "length", "counted"}
+    assert set(weight.calibration.features) == {"joint", "least", "place", "length", "counted", "agreed"}
     assert Recipe.from_json(weight.metadata["recipe"]) == find_recipe("digits/tiny").with_settings(TINY)
 
 

@@ -286,7 +286,7 @@ def test_wrong_settings(settings: dict[str, str], expected: str, reason: str) ->
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("clocks/wide", "did you mean 'clocks/wild'?"), ("dragons", r"(there are: clocks/tiny, clocks/wild")],
+    [("clocks/wide", "did you mean 'clocks/wild'?"), ("dragons", r"(there are: clocks/deep-time, clocks/kitchen")],
 )
 def test_an_unknown_recipe(name: str, expected: str) -> None:
     with pytest.raises(SettingError) as caught:

@@ -182,7 +182,7 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(browser: Browser, address:
 def test_a_part_can_be_chosen_by_mouse_and_by_keys(open_page: Callable[..., Page], tmp_path: Path) -> None:
     table = Image.new("RGB", (900, 500), (240, 240, 240))
     with Image.open(COUNTER) as counter:
-        place = (500, 300)
+        place = (300, 300)
         table.paste(counter, place)
         size = counter.size
     path = tmp_path / "table.png"

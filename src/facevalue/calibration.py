@@ -28,7 +28,7 @@ DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
 DRAWN_ROWS = ("printed", "segments", "dots", "drums")
 FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")  # of clocks
-FEATURES_OF = {"clock": FEATURES, "digits": ("joint", "least", "place", "length", "counted")}
+FEATURES_OF = {"clock": FEATURES, "digits": ("joint", "least", "place", "length", "counted", "agreed")}
 
 
 @dataclass(frozen=True)

@@ -20,35 +20,54 @@ if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 ENOUGH_PX = 96  # a JPEG is decoded at a fraction as long as its smaller side stays this large
-SURE = 0.98  # a row read surer than this at first, digits and last place, is not looked at again
+SURE = 0.98  # a row read surer than this at first, its digits and how many, is not looked at again
 DIGITS_SHARE = 0.72  # of the height of the straightened row
 ROOM = 0.35  # beside the first and last digit, of their height
 RUNNERS_UP = 9
+FEATURES = ("joint", "least", "place", "length", "counted", "agreed")
 
 
 @dataclass(frozen=True)
 class Look:
     """What one or two looks at a picture saw, and the number that follows.
 
-    frame: homography of the first look's [-1, 1]^2 to picture pixels.
+    frame: homography from [-1, 1]^2 of the look that the digits' places are from to picture pixels.  agreed: how sure
+    the looks were of that many digits, on average, 0 for one that saw another number of them.
     """
 
     belief: RowBelief
     number: RowNumber
     frame: NDArray[np.float64]
+    agreed: float
 
     def features(self) -> dict[str, float]:
         """What the confidence is computed from, see ``calibration``, each 0..1."""
         belief, number = self.belief, self.number
         if not number.digits:
-            return dict.fromkeys(("joint", "least", "place", "length", "counted"), 0.0)
+            return dict.fromkeys(FEATURES, 0.0)
         return {
             "joint": number.joint,
             "least": min(number.certainty),
             "place": number.near if len(number.digits) == 1 else number.joint,
             "length": float(belief.lengths[len(number.digits)]),
-            "counted": max(0.0, 1 - 2 * abs(belief.total - len(number.digits))),
+            "counted": counted(belief),
+            "agreed": self.agreed,
         }
+
+
+def counted(belief: RowBelief) -> float:
+    """How near the count is to a whole number: 1 there, 0 half-way between two, or beyond the most digits."""
+    return max(0.0, 1 - 2 * abs(belief.total - belief.count))
+
+
+def sureness(belief: RowBelief, number: RowNumber) -> float:
+    """How sure one look is of its number: of each digit, and of how many there are. 0..1
+
+    A count that is a quarter off a whole number is as good as one; from there on it tells against the reading.
+    """
+    if not number.digits:
+        return 0.0
+    return number.joint * float(belief.lengths[belief.count]) * min(1.0, 2 * counted(belief))
 
 
 def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
@@ -58,18 +77,28 @@ def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
 
 
 def look(weight: Weight, rgb: RGB) -> Look:
-    """Read the whole picture; where that is not sure, straighten the row by what was seen, read again and join."""
+    """Read the whole picture; where that is not sure, straighten the row by what was seen and read again.
+
+    Two looks that saw as many digits are joined; of two that did not the surer one counts.
+    """
     frame = whole_row(rgb, weight.frame_px)
     if getattr(weight.codec, "from_left", False):
         frame[0, 2] = frame[0, 0]
-    belief = look_through(weight, rgb, frame)
-    number = belief.read()
-    if getattr(weight.codec, "locates", True) and number.digits and number.joint < SURE:
-        second = look_through(weight, rgb, straightened(belief, frame, weight.frame_px))
-        joined = belief.joined_with(second)
-        if joined is not belief:
-            belief, number = joined, joined.read()
-    return Look(belief, number, frame)
+    first = look_through(weight, rgb, frame)
+    number = first.read()
+    sure = sureness(first, number)
+    if not getattr(weight.codec, "locates", True) or not number.digits or sure >= SURE:
+        return Look(first, number, frame, sure)
+    anew = straightened(first, frame, weight.frame_px)
+    second = look_through(weight, rgb, anew)
+    number_anew = second.read()
+    sure_anew = sureness(second, number_anew)
+    if second.count == first.count:
+        joined = first.joined_with(second)
+        return Look(joined, joined.read(), frame, (sure + sure_anew) / 2)
+    if sure_anew > sure:
+        return Look(second, number_anew, anew, sure_anew / 2)
+    return Look(first, number, frame, sure / 2)
 
 
 def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> RowBelief:

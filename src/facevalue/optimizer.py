@@ -62,7 +62,7 @@ class Muon(torch.optim.Optimizer):
 def make_optimizers(
     network: nn.Module, lr: float, weight_decay: float, kind: str = "muon", l2: float = 0.0
 ) -> list[torch.optim.Optimizer]:
-    """The optimizers of a network, which together own all its parameters.
+    """The optimizers of a network, which together own all its parameters but those that are frozen.
 
     kind: ``muon`` on filters and matrices inside, with AdamW on the stem, the output layer, norms and biases; ``adam``,
     ``adamw`` or ``sgd`` without momentum on all.  weight_decay: of muon and adamw, on filters and matrices.  l2: of
@@ -71,6 +71,8 @@ def make_optimizers(
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         inner = parameter.ndim >= 2 and not (kind == "muon" and name.startswith(("trunk.0.", "out.")))
         (filters if inner else rest).append(parameter)
     if kind == "muon":

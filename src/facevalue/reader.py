@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED = {"clock": "clock-1", "digits": "digits-1"}
+SHIPPED = {"clock": "clock-1", "digits": "digits-2"}
 LOOKS: dict[str, ModuleType] = {"clock": look_clock, "digits": look_row}
 
 

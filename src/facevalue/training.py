@@ -31,9 +31,12 @@ from facevalue.ending import ending_by_signal
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.losses import total_loss
 from facevalue.networks.classic import CLASSIC, make_classic
+from facevalue.networks.clocks import CLOCKS, make_clock_network
 from facevalue.networks.convnet import ConvNet
+from facevalue.networks.pretrained import TRUNKS, load_pretrained, make_transfer
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
+from facevalue.plateau import Plateau, epochs_of, validation_loss
 from facevalue.reader import find_weight
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.restoring import read_file, restore
@@ -41,7 +44,7 @@ from facevalue.sources import Batch, Source
 
 CHECKPOINT_SECONDS = 120.0
 SCALARS_EVERY = 20
-PICTURES_EVERY = 500
+SCORES_EVERY, SCORES_AT_LEAST_EVERY = 500, 50
 HELD_OUT_SEED = 1_000_003
 HELD_OUT_PICTURES = 512
 STAIR, STAIR_STEPS = 0.95, 500
@@ -84,6 +87,8 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
         "convnet": make_convnet,
         "rownet": make_rownet,
         **dict.fromkeys(CLASSIC, make_classic),
+        **dict.fromkeys(CLOCKS, make_clock_network),
+        **dict.fromkeys(TRUNKS, make_transfer),
     }
     if recipe.network not in table:
         raise SettingError(f"there is no network {recipe.network!r}; there are: {', '.join(table)}")
@@ -160,12 +165,17 @@ def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generat
 def learning_rate_at(step: int, recipe: Recipe) -> float:
     """Share of the recipe's rate at a step: linear warm-up, then as its schedule says, see ``Recipe``."""
     rise = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
-    if recipe.schedule == "constant":
+    if recipe.schedule in ("constant", "plateau"):
         return rise
     if recipe.schedule == "staircase":
         return rise * float(STAIR ** (step // STAIR_STEPS))
     fall = min(1.0, (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps))
     return rise * fall
+
+
+def scores_every(recipe: Recipe) -> int:
+    """Steps between two scores on held-out pictures: ten times in a training of 500 to 5,000 steps."""
+    return min(SCORES_EVERY, max(SCORES_AT_LEAST_EVERY, recipe.steps // 10))
 
 
 def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -175,14 +185,15 @@ def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 @torch.inference_mode()
 def score_held_out(network: nn.Module, codec: Codec, held_out: Batch, device: torch.device) -> dict[str, float]:
-    """The metrics of evaluation on pictures that training never sees."""
+    """The loss, and the metrics of evaluation, on pictures that training never sees."""
     network.eval()
     outputs: dict[str, list[NDArray[np.float32]]] = collections.defaultdict(list)
     for part in to_tensor(held_out.pictures, device).split(128):  # type: ignore[no-untyped-call]
         for name, value in network(part).items():
             outputs[name].append(value.float().cpu().numpy())
     network.train()
-    return held_out.scores(codec.decode({name: np.concatenate(parts) for name, parts in outputs.items()}))
+    whole = {name: np.concatenate(parts) for name, parts in outputs.items()}
+    return {"loss": validation_loss(codec, whole, held_out), **held_out.scores(codec.decode(whole))}
 
 
 def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool) -> None:
@@ -276,6 +287,12 @@ def train(
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay, recipe.optimizer, recipe.l2)
     start, trained_seconds = 0, 0.0
     ancestry: list[str] = []  # recipes, as JSON, of the runs that this one went on from
+    plateau = None
+    if recipe.schedule == "plateau":
+        epoch_pictures, held_out = epochs_of(source, recipe)
+        plateau = Plateau(recipe, epoch_pictures)
+    else:
+        held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
     if resume and (run_dir / FILE_NAME).exists():
         state = read_checkpoint(run_dir)
         if state["recipe_hash"] != recipe.hash():
@@ -288,14 +305,17 @@ def train(
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         torch.set_rng_state(state["rng"])
+        if plateau is not None:
+            plateau.load_state_dict(state["plateau"])
         start, trained_seconds, ancestry = state["step"], state["seconds"], state.get("ancestry", [])
     elif recipe.parent or start_from is not None:
         trained_seconds, ancestry = take_over(recipe, network, start_from, source)
+    elif recipe.pretrained:
+        load_pretrained(network, recipe.pretrained, data)
     if resume:
         found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
         print(f"{run_dir}: {found}", file=sys.stderr)
     write_description(recipe, run_dir, start, compiled)
-    held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
     # What was logged after the checkpoint is drawn anew.
     writer = SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)
     network.train()
@@ -316,12 +336,14 @@ def train(
                 "network": network.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "rng": torch.get_rng_state(),
+                **({"plateau": plateau.state_dict()} if plateau is not None else {}),
             },
         )
 
-    with contextlib.closing(batches(source, recipe, start, workers)) as drawn, ending_by_signal() as ending:
-        for step, batch in enumerate(drawn, start):
-            rate = learning_rate_at(step, recipe)
+    first = recipe.steps if plateau is not None and plateau.ended else start
+    with contextlib.closing(batches(source, recipe, first, workers)) as drawn, ending_by_signal() as ending:
+        for step, batch in enumerate(drawn, first):
+            rate = learning_rate_at(step, recipe) * (plateau.share if plateau is not None else 1.0)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.learning_rate * rate
@@ -338,22 +360,26 @@ def train(
                 optimizer.zero_grad()
 
             done = step + 1
+            score_due = plateau.ends_epoch(done) if plateau is not None else done % scores_every(recipe) == 0
+            scores = {}
+            if score_due or done == recipe.steps:
+                refuse_broken(network, run_dir, done)
+                scores = score_held_out(network, codec, held_out, device)
+                if plateau is not None:
+                    plateau.judge(scores["loss"], network, done)
+            ended = done == recipe.steps or (plateau is not None and plateau.ended)
             now = time.monotonic()
-            if done % SCALARS_EVERY == 0 or done == recipe.steps:
+            if done % SCALARS_EVERY == 0 or ended:
                 writer.add_scalar("train/loss", loss.item(), done)
                 writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
                 for name, part in parts.items():
                     writer.add_scalar(f"train/{name}", part.item(), done)
-            save_due = now - saved_at > CHECKPOINT_SECONDS or done == recipe.steps or ending.asked
-            if done % PICTURES_EVERY == 0 or save_due:
-                refuse_broken(network, run_dir, done)
-            if done % PICTURES_EVERY == 0 or done == recipe.steps:
-                scores = score_held_out(network, codec, held_out, device)
+            if scores:
                 for name, value in scores.items():
                     writer.add_scalar(f"held_out/{name}", value, done)
                 writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
                 print(f"\nstep {done}: held out: {held_out.describe(scores)}", file=sys.stderr, flush=True)
-            if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or done == recipe.steps:
+            if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or ended:
                 told_at = now
                 pace = (now - began) / (done - start)
                 heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
@@ -362,10 +388,16 @@ def train(
                     f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
                 )
                 print(line, file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
-            if save_due:
+            if now - saved_at > CHECKPOINT_SECONDS or ended or ending.asked:
+                refuse_broken(network, run_dir, done)
+                if ended and plateau is not None and plateau.best:
+                    plateau.finish(network)
+                    print(f"kept: the weights of step {plateau.best_step}", file=sys.stderr, flush=True)
                 saved_at = now
                 save(done)
-            if ending.asked and done < recipe.steps:
+            if ended:
+                break
+            if ending.asked:
                 writer.close()
                 raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
     writer.close()

@@ -13,8 +13,11 @@ from typing import Any
 from facevalue.errors import ModelError, SettingError
 
 # Settings that came after the first weight: left out of text and hash where they are as before.
-LATER = ("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent")
-CHOICES = {"optimizer": ("muon", "adam", "adamw", "sgd"), "schedule": ("linear", "constant", "staircase")}
+LATER = ("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent", "pretrained")
+CHOICES = {
+    "optimizer": ("muon", "adam", "adamw", "sgd"),
+    "schedule": ("linear", "constant", "staircase", "plateau"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,14 @@ class Recipe:
     size_px: height of the pictures; width_px: their width, 0 for square ones.  widths, blocks, hidden, squeeze: see
     ``networks``.
     steps of batch_size pictures; learning_rate rises over warmup_steps and then goes by the schedule: linear falls to
-    zero over the last ``decay`` share of the steps, constant stays, staircase takes 0.95 of it every 500 steps.
+    zero over the last ``decay`` share of the steps, constant stays, staircase takes 0.95 of it every 500 steps, plateau
+    takes a tenth of it when three epochs gained nothing on the validation part of the source, ends after nine such, at
+    the latest after ``steps``, and keeps the weights of the best epoch.
     optimizer: muon, adam, adamw, or sgd without momentum.  weight_decay: of muon and adamw.  l2: of adam and sgd, half
     of it times the sum of the squared filters and matrices is in the loss.  dropout: after the dense layer of networks
     that have it.  smoothing: of the labels of heads of classes.
     parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
+    pretrained: what the trunk starts from and mostly keeps, of ``networks.pretrained.WEIGHTS`` or a file; "" for none.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Recipe:
     smoothing: float = 0.0
     l2: float = 0.0
     parent: str = ""
+    pretrained: str = ""
 
     @property
     def frame_px(self) -> tuple[int, int]:
@@ -120,9 +127,10 @@ def parse_setting(name: str, text: str, current: object) -> object:
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
-    from facevalue.recipes import clocks, digits, mnist
+    from facevalue.recipes import clocks, digits, encodings, mnist
 
-    table = {recipe.name: recipe for recipe in (*clocks.RECIPES, *digits.RECIPES, *mnist.RECIPES)}
+    recipes = (*clocks.RECIPES, *digits.RECIPES, *encodings.RECIPES, *mnist.RECIPES)
+    table = {recipe.name: recipe for recipe in recipes}
     if name in table:
         return table[name]
     close = difflib.get_close_matches(name, table, n=1)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from facevalue import __version__
 from facevalue.codecs import Codec, Floats
-from facevalue.errors import FaceValueError, SettingError
+from facevalue.errors import FaceValueError, MissingExtraError, SettingError
 from facevalue.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -168,20 +168,25 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """name: as typed.  title, about: for the report.  draw: the figures of its outcomes, from data in a folder."""
+    """name: as typed.  title, about: for the report.  draw: the figures of its outcomes, from data in a folder.
+
+    interval: low and high end of where each figure may lie, by (test, metric), from the measured outcomes of one
+    experiment; None where the table gives the least and the most of the seeds.
+    """
 
     name: str
     title: str
     about: str
     experiments: Callable[[], Sequence[Experiment]]
     draw: Callable[[Sequence[Outcome], Path | None], Iterable[Drawing]]
+    interval: Callable[[Sequence[Outcome]], Mapping[tuple[str, str], tuple[float, float]]] | None = None
 
 
 def studies() -> dict[str, Study]:
     """All studies by name."""
-    from facevalue.studies import digits
+    from facevalue.studies import digits, encodings
 
-    return {study.name: study for study in (digits.STUDY,)}
+    return {study.name: study for study in (digits.STUDY, encodings.STUDY)}
 
 
 def find_study(name: str) -> Study:
@@ -228,6 +233,13 @@ def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> 
     """
     from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS, find_dataset
 
+    if experiment.recipe.pretrained:
+        from facevalue.networks.pretrained import find_weights
+
+        try:
+            find_weights(experiment.recipe.pretrained, data, may_fetch=False)
+        except MissingExtraError:
+            return "no pretrained weights here"
     if not experiment.dataset:
         return ""
     variable = os.environ.get(DATA_VARIABLE)
@@ -486,6 +498,9 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
     versions = sorted({" ".join(filter(None, (about["facevalue"], about["commit"][:12]))) for about in done})
     quick = " The quick budget trains too briefly for its figures to stand beside published ones." * (budget == "quick")
     seeds = len({outcome.run.recipe.seed for outcome in results})
+    spread = "of several seeds the mean, least and most"
+    if study.interval is not None:
+        spread = "the mean of the seeds, and where it lies in 95 of 100 draws of seeds and pictures (bootstrap)"
     command = f"facevalue study {study.name}" + f" --seeds {seeds}" * (seeds > 1) + " --budget quick" * bool(quick)
     lines = [
         f"# {study.title}",
@@ -494,16 +509,16 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
         "",
         f"* Made by `{command}`, {' to '.join(dates[:: max(1, len(dates) - 1)]) or 'not yet'}.",
         f"* On {'; '.join(machines) or 'nothing yet'}. facevalue {', '.join(versions) or __version__}.",
-        "* Each test set was read once, after training. n is its size; of several seeds the mean, least and most.",
+        f"* Each test set was read once, after training. n is its size; {spread}.",
         "",
-        *table_lines(results),
+        *table_lines(results, study),
     ]
     for drawing in drawings:
         lines += ["", f"![{drawing.caption}](figures/{drawing.name})", "", drawing.caption]
     return "\n".join(lines) + "\n"
 
 
-def table_lines(results: Sequence[Outcome]) -> list[str]:
+def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
     """The table of the report, a row for each figure."""
     header = ("network", "test", "measure", "n", "seeds", "here", "published", "steps", "minutes")
     rows = [header, tuple("---" for _ in header)]
@@ -520,11 +535,13 @@ def table_lines(results: Sequence[Outcome]) -> list[str]:
         steps = "as above" if taken else f"{first.run.recipe.steps:,} × {first.run.recipe.batch_size}"
         spent = [outcome.measured["minutes"] for outcome in done if outcome.measured]
         minutes = "0" if taken else f"{sum(spent) / len(spent):.1f}"
+        intervals = study.interval(done) if study.interval is not None else {}
         for index, score in enumerate(done[0].scores()):
             values = [outcome.scores()[index].value for outcome in done]
             mean = score.text(math.fsum(values) / len(values))
-            if len(values) > 1:
-                mean += f" ({score.text(min(values))} to {score.text(max(values))})"
+            if study.interval is not None or len(values) > 1:
+                low, high = intervals.get((score.test, score.metric), (min(values), max(values)))
+                mean += f" ({score.text(low)} to {score.text(high)})"
             figure = published.get((score.test, score.metric), "")
             cells = (score.test, score.metric, f"{score.count:,}", str(len(done)), mean, figure, steps, minutes)
             rows.append((experiment, *cells))

@@ -58,13 +58,19 @@ class Curve(NamedTuple):
 
 def read_curve(run_dir: Path, tag: str, name: str) -> Curve:
     """1 less a scalar that training logged for TensorBoard."""
+    steps, values = read_scalar(run_dir, tag)
+    return Curve(name, steps, 1 - values)
+
+
+def read_scalar(run_dir: Path, tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values (N,) of a scalar that training logged for TensorBoard."""
     from tensorboard.backend.event_processing import event_accumulator  # type: ignore[import-untyped]
 
     events = event_accumulator.EventAccumulator(str(run_dir), size_guidance={"scalars": 0, "images": 1})
     events.Reload()
     logged = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
     steps = np.array([event.step for event in logged], dtype=np.float64)
-    return Curve(name, steps, 1 - np.array([event.value for event in logged], dtype=np.float64))
+    return steps, np.array([event.value for event in logged], dtype=np.float64)
 
 
 def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:

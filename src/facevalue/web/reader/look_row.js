@@ -4,7 +4,7 @@ import { confidenceOf } from "./calibration.js";
 import { MOST_DIGITS, decodeRow, joinRows, numberOf, readRow, textOf, withPoint } from "./digits.js";
 import { fitRow, warp, wholeRow } from "./pictures.js";
 
-const SURE = 0.95;
+const SURE = 0.98;
 const DIGITS_SHARE = 0.72;
 const ROOM = 0.35;
 const RUNNERS_UP = 9;
