@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,12 @@ def test_it_waits_skips_and_survives(
     def end_writing() -> None:
         shutil.copy(half, b / FILE_NAME)
 
+    def begin_anew() -> None:
+        began = int(time.time())  # TensorBoard reads logs in the order of the seconds in their names
+        while int(time.time()) == began:
+            time.sleep(0.02)
+        checkpoint(a, step=2)
+
     pauses = between(
         lambda: None,  # still nothing there
         lambda: checkpoint(a, step=4),
@@ -116,7 +123,7 @@ def test_it_waits_skips_and_survives(
         lambda: None,  # still half of it
         end_writing,
         lambda: shutil.rmtree(b),  # a is the newest again, and known
-        lambda: checkpoint(a, step=2),  # begun anew
+        begin_anew,
     )
     before = signal.getsignal(signal.SIGTERM)
     result = watch("--watch", runs, "--every", "7")
