@@ -94,8 +94,8 @@ BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}},
-                    "required": ["file"],
-                    "additionalProperties": False,
+                    "additionalProperties": _FILE,  # a file's field may have any name
+                    "minProperties": 1,
                 }
             },
             **{f"image/{name}": {"schema": _FILE} for name in ("jpeg", "png", "webp", "gif")},
