@@ -18,8 +18,6 @@ import platform
 import re
 import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -27,6 +25,7 @@ from pathlib import Path
 import click
 import numpy as np
 from PIL import Image
+from service_fuzz import start_service
 
 from facevalue import Reader
 
@@ -46,18 +45,6 @@ def draw_pictures(count: int) -> list[bytes]:
         Image.fromarray(rgb).save(file, "JPEG", quality=90)
         files.append(file.getvalue())
     return files
-
-
-def start_service(*options: str) -> tuple[subprocess.Popen[str], int]:
-    """A service at a free port."""
-    command = [sys.executable, "-m", "facevalue", "serve", "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    found = re.search(r":(\d+)$", line.strip())
-    if found is None:
-        raise click.ClickException(f"the service did not start: {line}")
-    return process, int(found[1])
 
 
 def family_memory_mb(pid: int) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from facevalue.calibration import FEATURES_OF
 from facevalue.codecs.digits import MOST_DIGITS, RowBelief, RowNumber, with_point
 from facevalue.images import RGB, Source, fit_row, open_reduced, warp, whole_row
 from facevalue.reading import Alternative, Polyline, Reading
@@ -24,7 +25,6 @@ SURE = 0.98  # a row read surer than this at first, its digits and how many, is 
 DIGITS_SHARE = 0.72  # of the height of the straightened row
 ROOM = 0.35  # beside the first and last digit, of their height
 RUNNERS_UP = 9
-FEATURES = ("joint", "least", "place", "length", "counted", "agreed")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Look:
         """What the confidence is computed from, see ``calibration``, each 0..1."""
         belief, number = self.belief, self.number
         if not number.digits:
-            return dict.fromkeys(FEATURES, 0.0)
+            return dict.fromkeys(FEATURES_OF["digits"], 0.0)
         return {
             "joint": number.joint,
             "least": min(number.certainty),

@@ -142,6 +142,32 @@ class OddBlock(Block):
         return F.relu(y + self.shortcut(x))
 
 
+def small_trunk(
+    size_px: int, widths: Sequence[int], blocks: Sequence[int], squeeze: int, hidden: int, dropout: float
+) -> tuple[nn.Sequential, nn.Sequential]:
+    """Residual stages on grey pictures of any side, and what makes ``hidden`` features of their last map.
+
+    A stride-1 stem of half the first width and a stride-2 convolution come first; each further stage halves the map.
+    """
+    stem = max(1, widths[0] // 2)
+    layers: list[nn.Module] = [
+        *(nn.Conv2d(1, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU()),
+        *(nn.Conv2d(stem, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()),
+    ]
+    width, side = widths[0], (size_px + 1) // 2
+    for stage, (stage_width, count) in enumerate(zip(widths, blocks, strict=True)):
+        for block in range(count):
+            halves = stage > 0 and block == 0
+            layers.append(OddBlock(width, stage_width, 2 if halves else 1))
+            width, side = stage_width, (side + 1) // 2 if halves else side
+    features = nn.Sequential(
+        *(nn.Conv2d(width, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(), nn.Flatten()),
+        *(nn.Linear(squeeze * side * side, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
+        nn.Dropout(dropout),
+    )
+    return nn.Sequential(*layers), features
+
+
 class DigitNet(nn.Module):
     """Trunk of residual stages, a squeeze, a dense layer and ten digits; where blank, an eleventh class for no ink.
 
@@ -163,23 +189,7 @@ class DigitNet(nn.Module):
     ) -> None:
         super().__init__()
         self.head, self.blank = head, blank
-        stem = max(1, widths[0] // 2)
-        layers: list[nn.Module] = [
-            *(nn.Conv2d(1, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU()),
-            *(nn.Conv2d(stem, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()),
-        ]
-        width, side = widths[0], (size_px + 1) // 2
-        for stage, (stage_width, count) in enumerate(zip(widths, blocks, strict=True)):
-            for block in range(count):
-                halves = stage > 0 and block == 0
-                layers.append(OddBlock(width, stage_width, 2 if halves else 1))
-                width, side = stage_width, (side + 1) // 2 if halves else side
-        self.trunk = nn.Sequential(*layers)
-        self.neck = nn.Sequential(
-            *(nn.Conv2d(width, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(), nn.Flatten()),
-            *(nn.Linear(squeeze * side * side, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
-            nn.Dropout(dropout),
-        )
+        self.trunk, self.neck = small_trunk(size_px, widths, blocks, squeeze, hidden, dropout)
         self.out = nn.Linear(hidden, head.size - blank)
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:

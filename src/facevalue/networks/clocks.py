@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from facevalue.codecs import Codec, Head
 from facevalue.errors import SettingError
-from facevalue.networks.classic import OddBlock, to_grey
+from facevalue.networks.classic import small_trunk, to_grey
 from facevalue.recipes import Recipe
 
 CLOCKS = ("deep-time", "four-blocks", "clocknet")
@@ -152,23 +152,7 @@ class ClockNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        stem = max(1, widths[0] // 2)
-        layers: list[nn.Module] = [
-            *(nn.Conv2d(1, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU()),
-            *(nn.Conv2d(stem, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()),
-        ]
-        width, side = widths[0], (size_px + 1) // 2
-        for stage, (stage_width, count) in enumerate(zip(widths, blocks, strict=True)):
-            for block in range(count):
-                halves = stage > 0 and block == 0
-                layers.append(OddBlock(width, stage_width, 2 if halves else 1))
-                width, side = stage_width, (side + 1) // 2 if halves else side
-        self.trunk = nn.Sequential(*layers)
-        self.dense = nn.Sequential(
-            *(nn.Conv2d(width, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(), nn.Flatten()),
-            *(nn.Linear(squeeze * side * side, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
-            nn.Dropout(dropout),
-        )
+        self.trunk, self.dense = small_trunk(size_px, widths, blocks, squeeze, hidden, dropout)
         self.out = outputs_of(heads, hidden)
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
