@@ -32,9 +32,13 @@ from facevalue.sources.digits import (
     SHARES,
     DigitBatch,
     DigitSource,
+    as_others_write,
     draw_empty,
     meter_digits,
     meter_of,
+    open_four,
+    roughened,
+    with_flag,
 )
 from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
 
@@ -351,6 +355,140 @@ def test_counts_and_leading_zeros_are_varied() -> None:
     assert {len(number) for number in numbers} == set(range(1, MOST_DIGITS + 1))
     assert sum(number[:2] == [0, 0] for number in numbers if len(number) > 2) > 30
     assert sum(len(set(number)) == 1 for number in numbers if len(number) > 2) > 5
+
+
+def painted(row: Row) -> NDArray[np.float64]:
+    """The first digit of a row on its plain ground, 0..255: how far each pixel is off the ground, at its most."""
+    sheet = np.zeros((100, 100, 4), dtype=np.uint8)
+    with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+        canvas.clear(paint.argb(row.ground))
+        row.paint(canvas)
+    return np.asarray(np.abs(sheet[..., :3] - np.array(row.ground) * 255).max(axis=2))
+
+
+def test_segments_stand_off_their_ground() -> None:
+    """However faint, a lit 8 can be seen; and its row says how faint it is."""
+    rows = [lettering.segment_row(Random(seed), [8, 8, 8]) for seed in range(150)]
+    apart = [np.percentile(painted(row), 97) for row in rows]
+    assert min(apart) > 255 * lettering.LEAST_CONTRAST * 0.45  # uneven segments are down to 0.45 of it
+    assert min(row.contrast for row in rows) > 0.02
+    assert np.corrcoef(apart, [row.contrast for row in rows])[0, 1] > 0.5
+
+
+def test_ink_of_another_hue_stands_off_its_ground() -> None:
+    for seed in range(100):
+        rnd = Random(seed)
+        ground = lettering.lcd_ground(rnd)
+        ink = lettering.tinted_ink(rnd, ground)
+        assert max(abs(a - b) for a, b in zip(ink, ground, strict=True)) > 0.05
+        assert all(0 <= channel <= 1 for channel in ink)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_signs_stay_in_their_box(seed: int) -> None:
+    sheet = np.zeros((90, 90, 4), dtype=np.uint8)
+    with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+        lettering.draw_sign(canvas, Random(seed), 25.0, 25.0, 40.0, (1.0, 1.0, 1.0))
+    inked = sheet[..., 3] > 100
+    assert inked.sum() > 30
+    down, across = np.nonzero(inked)
+    assert min(down.min(), across.min()) >= 19
+    assert max(down.max(), across.max()) <= 71
+
+
+def test_light_leaves_faint_rows_readable() -> None:
+    """The veil over a row keeps part of the difference between black and white, more of it where little is."""
+    from facevalue.sources.digits import draw_veil
+
+    def left_of(contrast: float, seed: int) -> float:
+        row = Row((1.0,), ((0.0, 60.0),), 60.0, (0.5, 0.5, 0.5), lambda canvas: None, contrast=contrast)
+        levels = []
+        for level in (0.0, 1.0):
+            sheet = np.zeros((100, 60, 4), dtype=np.uint8)
+            with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+                canvas.clear(paint.argb((level,) * 3))
+                draw_veil(canvas, Random(seed), row)
+            levels.append(sheet[..., :3].astype(float))
+        return float((levels[1] - levels[0]).min() / 255)
+
+    strong, faint = ([left_of(contrast, seed) for seed in range(80)] for contrast in (1.0, 0.1))
+    assert 0.1 < min(strong) < 0.4
+    assert min(faint) > 0.65
+
+
+# ---- other hands than MNIST's
+
+
+def bar_of(width: int) -> NDArray[np.uint8]:
+    glyph = np.zeros((28, 28), np.uint8)
+    glyph[4:24, 14 - width // 2 : 14 - width // 2 + width] = 250
+    return glyph
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_a_flag_hangs_from_the_top_of_a_one(width: int) -> None:
+    bar, feet = bar_of(width), 0
+    for seed in range(60):
+        flagged = with_flag(Random(seed), bar)
+        added = (flagged > 100) & (bar < 100)
+        assert (flagged >= bar).all()  # the stem stays
+        down, across = np.nonzero(added)
+        left = across < 14 - width // 2
+        high = down < 19
+        assert (left & high).sum() > 3
+        assert (~left & high).sum() <= max(4, 2 * width)  # to the left alone, but for a round end
+        feet += bool((down >= 20).any())
+    assert 5 < feet < 35
+
+
+def test_a_flag_needs_a_stem() -> None:
+    dot = np.zeros((28, 28), np.uint8)
+    dot[12:16, 12:16] = 250
+    assert (with_flag(Random(1), dot) == dot).all()
+    flat = np.asarray(Image.fromarray(bar_of(3)).rotate(-60))  # so far over to the right that a flag made it a 7
+    assert (with_flag(Random(1), flat) == flat).all()
+
+
+def test_fours_are_open_and_their_stem_crosses_the_bar() -> None:
+    fours = [open_four(Random(seed)) for seed in range(60)]
+    for four in fours:
+        assert four.shape == (28, 28)
+        assert four.dtype == np.uint8
+        inked = four > 100
+        assert not inked[:, 0].any()
+        assert not inked[0].any()
+        down = np.flatnonzero(inked.any(axis=1))
+        assert down[0] <= 6
+        assert down[-1] >= 20  # the stem's foot, below the bar
+        assert inked[down[-1]].sum() <= 8  # a stem, not a bowl
+    assert len({four.tobytes() for four in fours}) == 60
+
+
+def test_other_hands_change_some_digits_only() -> None:
+    glyph = bar_of(3)
+    changed = {
+        digit: np.mean([(as_others_write(Random(seed), glyph, digit) != glyph).any() for seed in range(200)])
+        for digit in range(10)
+    }
+    assert 0.3 < changed.pop(1) < 0.5
+    assert 0.12 < changed.pop(4) < 0.28
+    assert 0.15 < changed.pop(7) < 0.35
+    assert set(changed.values()) == {0.0}
+
+
+@pytest.mark.parametrize("side", [20, 28, 32])
+def test_a_coarse_scan_keeps_the_ink(side: int) -> None:
+    square = np.zeros((side, side, 3), np.uint8)
+    square[2:-2, side // 2 - 2 : side // 2 + 2] = 255
+    grey = 0
+    for seed in range(40):
+        rough = roughened(Random(seed), square)
+        assert rough.shape == square.shape
+        assert rough.dtype == np.uint8
+        assert rough[4:-4, side // 2 - 1 : side // 2 + 1].mean() > 120
+        assert rough[:, : side // 4].mean() < 20
+        grey += len(np.unique(rough)) > 2
+    assert 5 < grey < 25  # the others are black and white
 
 
 # ---- real digits, of tiny data sets

@@ -9,6 +9,9 @@ digits/wild-2 Goes on from it for 22 minutes, with strips of one shape, faint an
 digits/wild-3 The shipped reader, digits-2: goes on from that one for 95 minutes, with glints, fog, contrast that fades
               along a display, clutter without a digit. Seven-segment 81.5 %, rolling digits of unseen meters 90.9 %.
               facevalue train digits/wild-3 --compile --data DIR --from RUN-OF-DIGITS-WILD-2
+digits/wild-4 Goes on from it for 9,000 steps, with flagged ones, open fours, coarse scans, signs and units round a
+              display, a unit above small last digits, lamps mirrored at its ends, ink that differs in hue alone.
+              facevalue train digits/wild-4 --compile --data DIR --from RUN-OF-DIGITS-WILD-3
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """
 
@@ -39,6 +42,9 @@ RECIPES = (
     ),
     dataclasses.replace(
         WILD, name="digits/wild-3", parent="digits/wild-2", steps=10_000, learning_rate=1.5e-3, decay=0.9, seed=3
+    ),
+    dataclasses.replace(
+        WILD, name="digits/wild-4", parent="digits/wild-3", steps=9000, learning_rate=1.5e-3, decay=0.9, seed=4
     ),
     Recipe(
         name="digits/tiny",

@@ -47,6 +47,7 @@ LEFT_OUT_METERS = (
 )
 SYNTH_BATCH = 64
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
+LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on its pane
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
 SHARES = {"printed": 0.09, "segments": 0.27, "dots": 0.02, "drums": 0.16, "written": 0.14, "real": 0.26, "empty": 0.06}
 
@@ -180,7 +181,7 @@ class DigitSource:
                 return lettering.drum_row(rnd, [rnd.random() * 10])
             return lettering.drum_row(rnd, lettering.counter_places(rnd, digits))
         glyphs, by_digit = mnist_glyphs(self.data)
-        written = [bent(rnd, with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit)) for digit in digits]
+        written = [bent(rnd, as_others_write(rnd, glyphs[rnd.choice(by_digit[digit])], digit)) for digit in digits]
         return lettering.written_row(rnd, digits, written)
 
     def place_real(self, rnd: Random, batch: DigitBatch, index: int, empty: bool = False) -> None:
@@ -292,7 +293,7 @@ def draw_row(
         wide = max(wide, abs(c) * length * 0.98 + abs(s) * HEIGHT * 0.7)
     squeeze = math.exp(rnd.gauss(0, 0.15))
     if rnd.random() < row.stretched:  # as sets of crops have it that were all scaled to one size
-        squeeze = min(max(rnd.uniform(3.5, 7.0) * tall / wide, 0.7), 2.6)
+        squeeze = min(max(rnd.uniform(3.5, 7.0) * tall / wide, 1 / 1.6), 2.6)
     sx, sy = fit_row(wide * squeeze, tall, size_px)
     area = min(across, wide * squeeze * sx), min(down, tall * sy)
     left, top = (across - area[0]) / 2, (down - area[1]) / 2
@@ -324,7 +325,7 @@ def draw_row(
             canvas.translate(rnd.uniform(0, row.width), HEIGHT / 2)
             camera.draw_glass(canvas, rnd, rnd.uniform(50, 160))
             canvas.restore()
-        if rnd.random() < 0.15:
+        if rnd.random() < row.glossy:
             draw_veil(canvas, rnd, row)
         if rnd.random() < 0.08:  # dirt and scratches
             for _ in range(rnd.randint(1, 6)):
@@ -379,20 +380,31 @@ def draw_ground(
         extent = max(row.width, HEIGHT) if plate else size_px[0] * 0.6
         canvas.drawPaint(paint.gradient(rnd, row.ground, extent, rnd.uniform(0.03, 0.3)))
     else:
-        canvas.drawPaint(paint.grain(rnd, row.ground, rnd.uniform(1, 8) * (3 if plate else 1)))
+        strength = rnd.uniform(0.3, 1.2) * row.contrast
+        canvas.drawPaint(paint.grain(rnd, row.ground, rnd.uniform(1, 8) * (3 if plate else 1), strength))
     canvas.restore()
 
 
 def draw_veil(canvas: skia.Canvas, rnd: Random, row: Row) -> None:
-    """Light on the pane, or a display seen from a bad angle: contrast that fades towards one side of the row."""
+    """Light on the pane, or a display seen from a bad angle: contrast that fades towards one side of the row.
+
+    It leaves something to see: faint rows get weaker light.
+    """
     colour = paint.mixed(row.ground, rnd.choice(((1.0, 1.0, 1.0), paint.any_colour(rnd), row.ground)), rnd.random())
-    begin = rnd.uniform(-0.2, 1.2) * row.width
-    length = rnd.choice((-1, 1)) * rnd.uniform(0.3, 1.2) * max(row.width, HEIGHT)
-    ends = [skia.Point(begin, rnd.uniform(-40, 140)), skia.Point(begin + length, rnd.uniform(-40, 140))]
-    strong = rnd.uniform(0.3, 0.88)
-    shades = [paint.argb(colour, strong), paint.argb(colour, rnd.choice((0.0, 0.0, strong / 3)))]
-    veil = skia.Paint(Shader=skia.GradientShader.MakeLinear(ends, shades))
-    canvas.drawRect(skia.Rect.MakeLTRB(-500, -500, row.width + 500, HEIGHT + 500), veil)
+    strongest = min(0.88, max(0.3, 1 - LEFT_BY_LIGHT / row.contrast))
+    strong = rnd.uniform(0.3, strongest)
+    if rnd.random() < 0.35:  # a lamp or a window mirrored near an end of the row
+        centre = skia.Point(rnd.choice((0.0, row.width)) + rnd.gauss(0, 50), rnd.uniform(-40, 140))
+        white = paint.mixed(colour, (1.0, 1.0, 1.0), rnd.random())
+        shades = [paint.argb(white, strong), paint.argb(white, strong * rnd.uniform(0.5, 1)), paint.argb(white, 0.0)]
+        shader = skia.GradientShader.MakeRadial(centre, rnd.uniform(70, 260), shades, [0.0, rnd.uniform(0.2, 0.7), 1.0])
+    else:
+        begin = rnd.uniform(-0.2, 1.2) * row.width
+        length = rnd.choice((-1, 1)) * rnd.uniform(0.3, 1.2) * max(row.width, HEIGHT)
+        ends = [skia.Point(begin, rnd.uniform(-40, 140)), skia.Point(begin + length, rnd.uniform(-40, 140))]
+        shades = [paint.argb(colour, strong), paint.argb(colour, rnd.choice((0.0, 0.0, strong / 3)))]
+        shader = skia.GradientShader.MakeLinear(ends, shades)
+    canvas.drawRect(skia.Rect.MakeLTRB(-500, -500, row.width + 500, HEIGHT + 500), skia.Paint(Shader=shader))
 
 
 def cover_digit(canvas: skia.Canvas, rnd: Random, row: Row) -> int:
@@ -612,11 +624,95 @@ def with_bar(rnd: Random, glyph: NDArray[np.uint8], digit: int) -> NDArray[np.ui
     return np.asarray(image)
 
 
+def with_flag(rnd: Random, glyph: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A 1 with a flag, short or as long as half its stem, and now and then a foot, by a pen as broad as its stem's.
+
+    MNIST's ones are mostly bare bars.  glyph: (28, 28) uint8.
+    """
+    rows = np.flatnonzero((glyph > 100).any(axis=1))
+    if len(rows) < 8:
+        return glyph
+    inked = [np.flatnonzero(glyph[y] > 100) for y in (rows[1], rows[-2])]
+    if any(len(ink) == 0 for ink in inked):
+        return glyph
+    top, foot = np.array([inked[0].mean(), rows[1]]), np.array([inked[1].mean(), rows[-2]])
+    stem = foot - top
+    tall = float(np.hypot(*stem))
+    pen_px = float(np.median((glyph[rows] > 100).sum(axis=1))) * abs(stem[1]) / tall
+    lean = math.degrees(math.atan2(-stem[0], stem[1]))
+    angle = min(lean + rnd.uniform(26, 62), 62.0)  # from straight down to the left; flatter it would be a 7
+    if angle < lean + 22:
+        return glyph
+    toward = np.array([-math.sin(math.radians(angle)), math.cos(math.radians(angle))])
+    tip = top + toward * tall * rnd.uniform(0.22, 0.52)
+    middle = (top + tip) / 2 + toward[::-1] * (1, -1) * tall * rnd.gauss(0, 0.05)
+    strokes = [[tuple(top), tuple(middle), tuple(tip)]]
+    if abs(lean) < 16 and rnd.random() < 0.3:
+        reach, tilt = tall * rnd.uniform(0.15, 0.32), rnd.gauss(0, 0.7)
+        strokes.append([(foot[0] - reach, foot[1] - tilt), (foot[0] + reach * rnd.uniform(0.6, 1), foot[1] + tilt)])
+    return np.maximum(glyph, pen_strokes(strokes, pen_px * rnd.uniform(0.8, 1.15)))
+
+
+def open_four(rnd: Random) -> NDArray[np.uint8]:
+    """(28, 28) uint8: a 4 whose left stroke runs far down to a low bar, and whose stem is short and starts low.
+
+    MNIST has few of them, and they are near a 6; what tells them apart is that the stem crosses the bar.
+    """
+    corner = np.array([rnd.uniform(6.5, 9.5), rnd.uniform(15, 18.5)])
+    begin = np.array([corner[0] + rnd.uniform(1, 8.5), 4.5])
+    belly = (begin + corner) / 2 + np.array([rnd.uniform(-1.5, 0.6), rnd.uniform(-1, 1)])
+    bar = np.array([corner[0] + rnd.uniform(9, 13), corner[1] + rnd.gauss(0, 1.2)])
+    across = rnd.uniform(0.6, 0.85)
+    stem_x = corner[0] + (bar[0] - corner[0]) * across
+    stem_top, stem_foot = corner[1] - rnd.uniform(2, 8), rnd.uniform(22, 24)
+    lean = rnd.uniform(-0.35, 0.1)
+    stem = [(stem_x - lean * (corner[1] - stem_top), stem_top), (stem_x + lean * (stem_foot - corner[1]), stem_foot)]
+    return pen_strokes([[tuple(begin), tuple(belly), tuple(corner), tuple(bar)], stem], rnd.uniform(1.4, 3.8))
+
+
+def pen_strokes(strokes: Sequence[Sequence[tuple[float, float]]], pen_px: float) -> NDArray[np.uint8]:
+    """(28, 28) uint8: bent lines by a round pen, each a list of points (x, y) in pixels, with soft edges."""
+    finer = 4
+    image = Image.new("L", (28 * finer, 28 * finer))
+    pen = ImageDraw.Draw(image)
+    half = max(pen_px, 1.0) * finer / 2
+    for stroke in strokes:
+        points = [(x * finer, y * finer) for x, y in stroke]
+        pen.line(points, fill=255, width=max(1, round(2 * half)), joint="curve")
+        for x, y in (points[0], points[-1]):
+            pen.ellipse((x - half, y - half, x + half, y + half), fill=255)
+    return np.asarray(image.reduce(finer))
+
+
+def as_others_write(rnd: Random, glyph: NDArray[np.uint8], digit: int) -> NDArray[np.uint8]:
+    """A digit of MNIST, or as other hands than MNIST's write it: barred sevens, flagged ones, open fours."""
+    if digit == 1 and rnd.random() < 0.4:
+        return with_flag(rnd, glyph)
+    if digit == 4 and rnd.random() < 0.2:
+        return open_four(rnd)
+    return with_bar(rnd, glyph, digit)
+
+
+def roughened(rnd: Random, square: RGB) -> RGB:
+    """A cut out digit as a coarse scan has it: in 8 to 12 pixels, or black and white with a ragged edge."""
+    side = square.shape[0]
+    image = Image.fromarray(square)
+    if rnd.random() < 0.35:
+        coarse = rnd.choice((8, 10, 12, 14))
+        image = image.resize((coarse, coarse), Image.Resampling.BOX)
+        again = Image.Resampling.NEAREST if coarse > 8 and rnd.random() < 0.5 else Image.Resampling.BILINEAR
+        return np.asarray(image.resize((side, side), again))
+    soft = np.asarray(image.filter(ImageFilter.BoxBlur(1)).getchannel(0)).astype(np.int64)
+    noise = np.random.default_rng(rnd.getrandbits(62)).integers(-50, 51, soft.shape)
+    ink = soft + noise > max(60, 0.5 * soft.max())
+    return np.repeat(np.where(ink, np.uint8(255), np.uint8(0))[..., None], 3, axis=2)
+
+
 def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
     """An MNIST digit as it is, moved a little; where not plain also as ink on paper, or cut out, black and white."""
     glyphs, by_digit = mnist_glyphs(data)
     digit = rnd.randrange(10)
-    plain_grey = with_bar(rnd, glyphs[rnd.choice(by_digit[digit])], digit)
+    plain_grey = as_others_write(rnd, glyphs[rnd.choice(by_digit[digit])], digit)
     grey = bent(rnd, plain_grey)
     rgb = np.repeat(grey[..., None], 3, axis=2)
     if grey is plain_grey and rnd.random() < 0.6:
@@ -638,9 +734,11 @@ def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
             left = (side - resized.shape[1]) // 2
             square[:, left : left + resized.shape[1]] = resized
             if rnd.random() < 0.4:  # a broad pen
-                broad = Image.fromarray(square).filter(ImageFilter.MaxFilter(rnd.choice((3, 3, 5))))
+                broad = Image.fromarray(square).filter(ImageFilter.MaxFilter(rnd.choice((3, 3, 5)) if side > 20 else 3))
                 square = np.asarray(broad)
             rgb = np.where(square > rnd.uniform(70, 170), np.uint8(255), np.uint8(0)) if rnd.random() < 0.8 else square
+            if rnd.random() < 0.35:
+                rgb = roughened(rnd, rgb)
     if rnd.random() < 0.35:
         paper, ink_colour = (np.array([255 * c for c in paint.any_colour(rnd)]) for _ in range(2))
         if abs(paper.mean() - ink_colour.mean()) > 50:

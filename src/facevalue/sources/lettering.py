@@ -28,7 +28,8 @@ class Row:
     places: of each digit, 0 <= place < 10, a whole number where it stands still, NaN where nobody could tell it.
     cells: left and right end of each digit's cell; tops, bottoms: of each digit.  points: indices of digits that a
     decimal point or comma follows.  width: of all, further marks included.  stretched: how
-    often it is scaled to a strip of some given shape.  ground: colour of what it stands on.
+    often it is scaled to a strip of some given shape.  ground: colour of what it stands on.  contrast: how far the ink
+    stands off it, 0..1; light and grain that would drown it are drawn weaker.  glossy: how often light falls on it.
     """
 
     places: tuple[float, ...]
@@ -40,6 +41,8 @@ class Row:
     stretched: float = 0.08
     tops: tuple[float, ...] = field(default=())
     bottoms: tuple[float, ...] = field(default=())
+    contrast: float = 1.0
+    glossy: float = 0.15
 
     def extents(self) -> list[tuple[float, float]]:
         """Top and bottom of each digit."""
@@ -68,7 +71,29 @@ def pick_count(rnd: Random, kind: str) -> int:
     return rnd.choices(range(1, MOST_DIGITS + 1), weights)[0]
 
 
-UNITS = ("kWh", "kW", "m³", "km", "mi", "°C", "%", "V", "A", "h", "L", "kg", "€", "$", "m3", "Hz", "No", "bar", "ltr")
+UNITS: tuple[str, ...] = (
+    "kWh",
+    "kW",
+    "m³",
+    "km",
+    "mi",
+    "°C",
+    "%",
+    "V",
+    "A",
+    "h",
+    "L",
+    "kg",
+    "€",
+    "$",
+    "m3",
+    "Hz",
+    "No",
+    "bar",
+    "ltr",
+)
+UNITS += ("kVAh", "kvarh", "Wh", "MWh", "GJ", "mA", "W", "Ω", "°F", "psi", "kPa", "mmHg", "pH", "g", "lb", "s")
+UNITS += ("min", "/min")
 
 
 LETTERS: tuple[str, ...] = ("CUM", "BP", "RY", "MD", "kWh", "kVA", "T", "EXP", "IMP", "TARIF", "kW", "PH", "Wh", "m")
@@ -164,6 +189,7 @@ def printed_row(rnd: Random, digits: Sequence[int]) -> Row:
 
 SEGMENTS = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")
 ALSO = {6: "cdefg", 7: "abcf", 9: "abcfg"}  # as other makers light them
+LEAST_CONTRAST = 0.1  # of lit segments of usual breadth, before light falls on the pane
 
 
 def segment_path(lit: str, width: float, thick: float, gap: float, style: int) -> skia.Path:
@@ -237,6 +263,107 @@ def lcd_ground(rnd: Random) -> Colour:
     return paint.from_hsv(rnd.random(), rnd.uniform(0, 0.5), rnd.uniform(0.0, 0.35))
 
 
+def tinted_ink(rnd: Random, ground: Colour) -> Colour:
+    """Ink of a lit display that is hardly darker than its ground and differs in hue: grey or pink on green, say."""
+    for _ in range(6):
+        other = paint.from_hsv(rnd.random(), rnd.uniform(0, 0.5), rnd.uniform(0.35, 0.85))
+        ink = paint.mixed(ground, other, rnd.uniform(0.4, 0.85))
+        if max(abs(a - b) for a, b in zip(ink, ground, strict=True)) > 0.22:
+            return ink
+    return paint.shade(ground, -0.5)
+
+
+def draw_sign(canvas: skia.Canvas, rnd: Random, x: float, y: float, size: float, ink: Colour) -> None:
+    """One of the signs that displays carry, in a box of that size at (x, y): a battery, a lamp, an arrow."""
+    kind = rnd.randrange(6)
+    line, solid = paint.stroke(ink, max(1.5, size * rnd.uniform(0.05, 0.12))), paint.fill(ink)
+    if kind == 0:  # battery
+        canvas.drawRect(skia.Rect.MakeXYWH(x, y + size * 0.3, size, size * 0.5), line)
+        canvas.drawRect(skia.Rect.MakeXYWH(x + size, y + size * 0.45, size * 0.1, size * 0.2), solid)
+        canvas.drawRect(skia.Rect.MakeXYWH(x, y + size * 0.3, size * rnd.uniform(0.1, 1), size * 0.5), solid)
+    elif kind == 1:  # signal: bars that rise
+        for bar in range(rnd.randint(3, 5)):
+            high = size * (0.25 + 0.2 * bar)
+            canvas.drawRect(skia.Rect.MakeXYWH(x + bar * size * 0.24, y + size - high, size * 0.14, high), solid)
+    elif kind == 2:  # lamp or sun
+        px, py = x + size / 2, y + size / 2
+        canvas.drawCircle(px, py, size * 0.24, line)
+        for ray in range(8):
+            dx, dy = math.cos(ray * math.pi / 4) * size, math.sin(ray * math.pi / 4) * size
+            canvas.drawLine(px + dx * 0.34, py + dy * 0.34, px + dx * 0.48, py + dy * 0.48, line)
+    elif kind == 3:  # arrow or pointer
+        turn = rnd.choice(((0, 1), (1, 0), (0, -1), (-1, 0)))
+        corners = ((0.5, 0.0), (-0.5, 0.5), (-0.5, -0.5))
+        points = [(u * turn[0] - v * turn[1], u * turn[1] + v * turn[0]) for u, v in corners]
+        path = skia.Path()
+        path.addPoly([skia.Point(x + size * (0.5 + u), y + size * (0.5 + v)) for u, v in points], True)
+        canvas.drawPath(path, solid)
+    elif kind == 4:  # waves of a radio, or of water
+        for step in range(3):
+            box = skia.Rect.MakeXYWH(x + step * size * 0.28, y + size * 0.2, size * 0.4, size * 0.6)
+            canvas.drawArc(box, -60, 120, False, line)
+    else:  # bell or drop
+        box = skia.Rect.MakeXYWH(x + size * 0.2, y + size * 0.1, size * 0.6, size * 0.9)
+        canvas.drawArc(box, 180, 180, True, solid)
+        canvas.drawLine(x + size * 0.1, y + size * 0.65, x + size * 0.9, y + size * 0.65, line)
+
+
+def draw_side(canvas: skia.Canvas, rnd: Random, end: float, ground: Colour) -> None:
+    """The rim of the display's window close beside the number, on one side: a wall, its lit or dark lip, its shadow."""
+    near = rnd.uniform(10, 60)
+    wall, lip = paint.any_colour(rnd), paint.shade(ground, rnd.choice((-0.8, -0.4, 0.5, 0.9)))
+    if rnd.random() < 0.5:
+        wall = paint.shade(ground, rnd.uniform(-1, -0.5))
+    canvas.save()
+    if rnd.random() < 0.4:  # on the right; otherwise on the left
+        canvas.translate(end, 0)
+        canvas.scale(-1, 1)
+    canvas.translate(-near, HEIGHT / 2)
+    canvas.skew(rnd.gauss(0, 0.06), 0)
+    canvas.drawRect(skia.Rect.MakeLTRB(-600, -500, 0, 500), paint.fill(wall))
+    if rnd.random() < 0.6:
+        canvas.drawRect(skia.Rect.MakeLTRB(-rnd.uniform(2, 16), -500, 0, 500), paint.fill(lip, rnd.uniform(0.5, 1)))
+    if rnd.random() < 0.4:
+        ends = [skia.Point(0, 0), skia.Point(rnd.uniform(8, near + 20), 0)]
+        shade = skia.GradientShader.MakeLinear(ends, [paint.argb((0, 0, 0), rnd.uniform(0.2, 0.6)), 0])
+        canvas.drawRect(skia.Rect.MakeLTRB(0, -500, ends[1].x(), 500), skia.Paint(Shader=shade))
+    canvas.restore()
+
+
+def draw_signs(canvas: skia.Canvas, rnd: Random, end: float, ink: Colour) -> None:
+    """Signs and units round the number: before and after it, above and below."""
+    for _ in range(rnd.randint(1, 4)):
+        size = rnd.uniform(16, 52)
+        x, y = rnd.choice(
+            (
+                (-size - rnd.uniform(10, 60), rnd.uniform(-10, 110 - size)),
+                (end + rnd.uniform(12, 60), rnd.uniform(-10, 110 - size)),
+                (rnd.uniform(0, end), -size - rnd.uniform(6, 25)),
+                (rnd.uniform(0, end), HEIGHT + rnd.uniform(6, 25)),
+            )
+        )
+        if rnd.random() < 0.6:
+            draw_sign(canvas, rnd, x, y, size, ink)
+        else:
+            font = paint.pick_font(rnd, size * 0.8)
+            text = rnd.choice(UNITS)
+            left = x + size - font.measureText(text) if x < 0 else x
+            canvas.drawString(text, left, y + size * 0.8, font, paint.fill(ink))
+
+
+def draw_stacked(canvas: skia.Canvas, rnd: Random, x: float, room: float, ink: Colour) -> None:
+    """A unit above the small last digits, in the room up to the top of the large ones."""
+    font = paint.pick_font(rnd, rnd.uniform(0.55, 0.95) * room)
+    foot = room * rnd.uniform(0.75, 0.9)
+    canvas.drawString(rnd.choice(UNITS), x + rnd.uniform(-6, 6), foot, font, paint.fill(ink))
+
+
+def draw_uneven(canvas: skia.Canvas, rnd: Random, paths: Sequence[skia.Path], ink: Colour, alpha: float) -> None:
+    """Segments of one digit that are not equally dark, as a display seen from aside or driven weakly shows them."""
+    for path in paths:
+        canvas.drawPath(path, paint.fill(ink, alpha * rnd.uniform(0.45, 1)))
+
+
 def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     """A seven-segment display, LCD or LED."""
     width = rnd.uniform(42, 92)
@@ -256,17 +383,24 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         ink = paint.shade(ground, rnd.uniform(0.4, 1))  # inverted LCD
         if abs(paint.luminance(ink) - luma) < 0.12:
             ink = (1.0, 1.0, 1.0) if luma < 0.6 else (0.05, 0.05, 0.1)
+    elif rnd.random() < 0.12:
+        ink = tinted_ink(rnd, ground)
     else:
         ink = paint.shade(ground, -rnd.choice((rnd.uniform(0.22, 0.6), rnd.uniform(0.5, 1))))
-    ghost = rnd.choice((0.0, 0.0, rnd.uniform(0.0, 0.1), rnd.uniform(0.03, 0.2)))
+    ghost = rnd.choice((0.0, 0.0, rnd.uniform(0.0, 0.1), rnd.uniform(0.03, 0.2), rnd.uniform(0.15, 0.3)))
     other_way = {digit for digit in ALSO if rnd.random() < 0.3}
     point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.45 else -1
     small_from = len(digits)
-    if len(digits) > 2 and rnd.random() < 0.3:
-        small_from = point_at + 1 if point_at >= 0 else rnd.randint(len(digits) - 2, len(digits) - 1)
-    small = rnd.uniform(0.4, 0.85)
+    if len(digits) > 2 and rnd.random() < 0.35:
+        small_from = point_at + 1 if point_at >= 0 else len(digits) - rnd.choice((1, 1, 2))
+    small = rnd.uniform(0.4, 0.85) if rnd.random() < 0.6 else rnd.uniform(0.36, 0.6)
+    stacked = small < 0.68 and small_from < len(digits) and rnd.random() < 0.5
+    may_tell_time = point_at < 0 and len(digits) in (4, 6) and small_from == len(digits)
+    colon_after = 1 if may_tell_time and rnd.random() < 0.12 else -1
     point_gap = rnd.choice((0.0, 0.0, rnd.uniform(0, 18)))
-    if rnd.random() < 0.06:  # two groups
+    if colon_after >= 0:
+        point_gap = rnd.uniform(8, 36)
+    elif rnd.random() < 0.06:  # two groups
         point_gap = rnd.uniform(15, 60)
     point_radius = rnd.uniform(0.35, 0.75) * thick
     round_point = rnd.random() < 0.5
@@ -275,7 +409,7 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         factor = small if index >= small_from else 1.0
         cells.append((x - (pitch - width) * 0.2 * factor, x + (width + (pitch - width) * 0.2) * factor))
         tops.append(HEIGHT * (1 - factor))
-        x += pitch * factor + (point_gap if index == point_at else 0.0)
+        x += pitch * factor + (point_gap if index in (point_at, colon_after) else 0.0)
     end = x - (pitch - width) * (small if small_from < len(digits) else 1.0)
     furniture = rnd.getrandbits(32)
     glow = led and rnd.random() < 0.6
@@ -286,6 +420,11 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     icons = rnd.random() < 0.15
     framed_icons = rnd.random() < 0.5
     faint = rnd.uniform(0.12, 0.6) if not led and rnd.random() < 0.25 else 1.0
+    apart = max(max(abs(a - b) for a, b in zip(ink, ground, strict=True)) / 2, abs(paint.luminance(ink) - luma), 0.01)
+    faint = min(1.0, max(faint, LEAST_CONTRAST * max(1.0, 12 / thick) / apart))
+    uneven = rnd.random() < 0.1
+    walled = rnd.random() < 0.12
+    signs = rnd.random() < 0.2
     edge = rnd.random() < 0.25
     before = rnd.random() < 0.15
     cast = rnd.uniform(0.1, 0.4) if not led and rnd.random() < 0.15 else 0.0
@@ -303,6 +442,10 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
                 outside = paint.stroke(paint.any_colour(more), 400)
                 box.outset(200, 200)
                 canvas.drawRect(box, outside)
+        if walled:
+            draw_side(canvas, more, end, ground)
+        if signs:
+            draw_signs(canvas, more, end, paint.mixed(ground, ink, faint))
         if icons:  # little boxes before the number
             for step in range(more.randint(1, 2)):
                 y, side = step * 50 + more.uniform(0, 12), more.uniform(26, 44)
@@ -335,8 +478,16 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
                 canvas.translate(*cast_by)
                 canvas.drawPath(path, paint.fill(ink, cast))
                 canvas.restore()
-            canvas.drawPath(path, lit_pen)
+            if uneven:
+                paths = [segment_path(name, width, thick, gap, style) for name in lit]
+                draw_uneven(canvas, more, paths, ink, faint)
+            else:
+                canvas.drawPath(path, lit_pen)
             canvas.restore()
+            if index == colon_after:
+                px = left + width + (pitch - width + point_gap) / 2
+                for py in (HEIGHT * 0.3, HEIGHT * 0.7):
+                    canvas.drawCircle(px, py, point_radius * 1.2, lit_pen)
             if index == point_at or ghost > 0.05:
                 px = left + (width + (pitch - width + point_gap) / 2) * factor
                 pen = lit_pen if index == point_at else ghost_pen
@@ -346,6 +497,8 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
                 else:
                     r = point_radius
                     canvas.drawRect(skia.Rect.MakeLTRB(px - r, py - r, px + r, py + r), pen)
+        if stacked:
+            draw_stacked(canvas, more, cells[small_from][0], tops[small_from], paint.mixed(ground, ink, faint))
         canvas.restore()
         if with_unit:
             draw_unit(canvas, more, end + unit_gap, ink)
@@ -378,6 +531,8 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
         stretched=0.6,
         tops=tuple(tops),
         bottoms=(HEIGHT,) * len(digits),
+        contrast=min(1.0, apart * faint, apart * faint * thick / 12),
+        glossy=0.25,
     )
 
 
@@ -477,6 +632,7 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
     rim = rnd.random() < 0.2  # bright or dark edges of the window, above and below
     rim_colour = paint.any_colour(rnd)
     rim_height = rnd.uniform(0.05, 0.3) * HEIGHT
+    dim = rnd.uniform(0.2, 0.6) if rnd.random() < 0.15 else 0.0  # ink that has lost part of what sets it off its drum
     point_mark = red_count and red_count < len(places) and rnd.random() < 0.3
     cells = []
     for index in range(len(places)):
@@ -496,6 +652,7 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
                     ground, pen_colour = (pale if not dark else plain), red
             if abs(paint.luminance(ground) - paint.luminance(pen_colour)) < 0.18:
                 pen_colour = (0.97, 0.97, 0.95) if paint.luminance(ground) < 0.55 else (0.08, 0.05, 0.05)
+            pen_colour = paint.mixed(pen_colour, ground, dim)
             centre = HEIGHT / 2
             hole = skia.Rect.MakeLTRB(left, centre - half_window, right, centre + half_window)
             canvas.save()
