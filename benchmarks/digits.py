@@ -79,17 +79,23 @@ def measure_speed(reader: Reader, pictures: list[Path], runs: int = 200) -> dict
     }
 
 
-def calibration_note(about: Mapping[str, str]) -> str:
-    """What the columns of answered readings can't promise, with the figures that can. about: a weight's metadata."""
+def calibration_of(about: Mapping[str, str], folds: str = "") -> str:
+    """What was answered, and how much of it rightly, by calibrations that had not seen it. about: metadata."""
     if "calibration_held_out" not in about:
         raise click.ClickException("this weight has no calibration_held_out: run facevalue calibrate on it first")
     held_out = json.loads(about["calibration_held_out"])
     return (
+        f"Cross-validated on those ({held_out['folds']} folds{folds}, n = {held_out['count']}): "
+        f"{percent(held_out['answered'])} answered, {percent(held_out['right'])} of them right."
+    )
+
+
+def calibration_note(about: Mapping[str, str]) -> str:
+    """What the columns of answered readings can't promise, with the figures that can. about: a weight's metadata."""
+    return (
         "These are development sets: drawing was improved by looking at misses on them. Confidence and its threshold "
         "were fitted on the meters left out, on strings of MNIST test digits and on printed cells, so there “answered” "
-        f"and “of them right” are in-sample. Cross-validated on those ({held_out['folds']} folds, whole meters apart, "
-        f"n = {held_out['count']}): {percent(held_out['answered'])} answered, "
-        f"{percent(held_out['right'])} of them right."
+        "and “of them right” are in-sample. " + calibration_of(about, ", whole meters apart")
     )
 
 

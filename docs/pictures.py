@@ -1,5 +1,6 @@
-"""Makes the pictures of this folder anew: a drawn clock and counter, their readings drawn on them, training sheets, and
-a made-up week of a watched water meter. The page-*.png are screenshots of ``facevalue serve``, taken by hand.
+"""Makes the pictures of this folder anew: a drawn clock, gauge, counter and meter, their readings drawn on them,
+training sheets, and a made-up week of a watched water meter. The page-*.png are screenshots of ``facevalue serve``,
+taken by hand.
 
 FACEVALUE_DATA=DATA python docs/pictures.py
 """
@@ -12,11 +13,14 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from facevalue import Reader
+from facevalue import Reader, Scale
 from facevalue.images import open_picture
+from facevalue.instruments.reader import InstrumentReader
 from facevalue.reading import draw_overlay
+from facevalue.sources import dial_faces, paint
 from facevalue.sources.albums import write_sheet
-from facevalue.sources.clocks import ClockSource, rows, with_seconds
+from facevalue.sources.clocks import ClockSource, draw_face, rows, with_seconds
+from facevalue.sources.dials import DialSource
 from facevalue.sources.digits import DigitSource, draw_row
 from facevalue.sources.lettering import drum_row
 from facevalue.watching.history import draw_history, history
@@ -24,16 +28,62 @@ from facevalue.watching.plausibility import Limits
 from facevalue.watching.store import Record, Store
 
 HERE = Path(__file__).parent
+SHOWN = 530.7077  # by the drawn meter
+DIALS = ((425, 250), (365, 325), (275, 325), (215, 250))  # x0.1, x0.01, ... of examples/drawn-meter.toml
+
+
+def beside(picture: np.ndarray, drawn_on: np.ndarray) -> Image.Image:
+    """A picture, and beside it the same with its reading drawn on it."""
+    height, width = picture.shape[:2]
+    both = np.zeros((drawn_on.shape[0], width + drawn_on.shape[1], 3), np.uint8)
+    both[:] = drawn_on[-1, 0]
+    both[:height, :width] = picture
+    both[:, width:] = drawn_on
+    return Image.fromarray(both)
+
+
+def draw_meter(shown: float) -> np.ndarray:
+    """A water meter of 640 x 480 px: five drums and four needles, of which each turns ten times as fast as the last."""
+    skia = paint.skia
+    sheet = np.empty((480, 640, 4), np.uint8)
+    drums, carry = [], max(0.0, 10 * (shown % 1) - 9)
+    for k in range(5):
+        drums.insert(0, int(shown // 10**k % 10) + carry)
+        carry = max(0.0, drums[0] - 9)
+    row, font = drum_row(Random("meter 3"), drums), skia.Font(paint.typefaces()[0], 15)
+    face = dial_faces.meter_face(Random(26), 448)
+    needle = dial_faces.meter_needle(Random(3), face)
+    disc = skia.Path()
+    disc.addCircle(0, 0, 112)
+    with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+        canvas.drawPaint(paint.gradient(Random(3), (0.45, 0.46, 0.44), 640, 0.15))
+        canvas.drawCircle(320, 240, 232, paint.fill((0.62, 0.5, 0.28)))
+        canvas.drawCircle(320, 240, 206, paint.fill((0.93, 0.93, 0.9)))
+        canvas.save()
+        canvas.translate(200, 120)
+        canvas.scale(240 / row.width, 240 / row.width)
+        row.paint(canvas)
+        canvas.restore()
+        for k, (x, y) in enumerate(DIALS):
+            canvas.save()
+            canvas.translate(x, y)
+            canvas.scale(0.36, 0.36)
+            canvas.save()
+            canvas.clipPath(disc, True)
+            draw_face(canvas, face)
+            canvas.restore()
+            needle.draw(canvas, 360 * (shown * 10**k % 1))
+            canvas.restore()
+            mark = f"x0.{'0' * k}1"
+            dial_faces.text_at(canvas, mark, (x, y + 52), font, paint.fill((0.1, 0.1, 0.1)))
+    return np.ascontiguousarray(sheet[..., :3])
+
 
 clock = ClockSource(size_px=448, empty=0.0).batch(seed=5, step=13, count=1).pictures[0]
 Image.fromarray(clock).save(HERE / "clock.jpg", quality=88)
 reading = Reader().read(HERE / "clock.jpg")
 overlay = draw_overlay(open_picture(HERE / "clock.jpg"), reading)
-both = np.zeros((overlay.shape[0], 2 * 448, 3), np.uint8)
-both[:] = overlay[-1, 0]
-both[:448, :448] = clock
-both[:, 448:] = overlay
-Image.fromarray(both).save(HERE / "overlay.jpg", quality=88)
+beside(clock, overlay).save(HERE / "overlay.jpg", quality=88)
 source = ClockSource(empty=0.0)  # a batch of one for each step: sixty clocks, not a few clocks many times
 drawn = [next(rows(source.batch(4, step, 1))) for step in range(60)]
 write_sheet(HERE / "clocks.png", [(picture, with_seconds(label["seconds"])) for picture, label in drawn])
@@ -49,6 +99,19 @@ Image.fromarray(overlay).save(HERE / "counter-overlay.jpg", quality=88)
 batch = DigitSource().batch(4, 0, 60)
 write_sheet(HERE / "digits.png", [(batch.pictures[i], batch.label(i)) for i in range(60)])
 Image.open(HERE / "digits.png").quantize(128).save(HERE / "digits.png", optimize=True)
+
+gauge = DialSource(size_px=400, meters=0.0, empty=0.0).batch(4, 4, 11).pictures[10]
+Image.fromarray(gauge).save(HERE / "gauge.jpg", quality=90)
+scaled = Reader("dial", scale=Scale(0, 30))
+overlay = draw_overlay(open_picture(HERE / "gauge.jpg"), scaled.read(HERE / "gauge.jpg"))
+beside(gauge, overlay).save(HERE / "gauge-overlay.jpg", quality=88)
+batches = [DialSource(empty=0.0, meters=step % 2).batch(4, step, 1) for step in range(60)]
+write_sheet(HERE / "dials.png", [(batch.pictures[0], f"{batch.fraction[0]:.1%}") for batch in batches])
+Image.open(HERE / "dials.png").quantize(128).save(HERE / "dials.png", optimize=True)
+
+Image.fromarray(draw_meter(SHOWN)).save(HERE / "meter.jpg", quality=90)
+whole = InstrumentReader(HERE.parent / "examples/drawn-meter.toml").read(HERE / "meter.jpg")
+Image.fromarray(draw_overlay(open_picture(HERE / "meter.jpg"), whole)).save(HERE / "meter-overlay.jpg", quality=88)
 
 rnd, at, flown = Random(2), datetime(2026, 11, 14, tzinfo=UTC), 24.8
 with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,9 @@ from facevalue.reading import Alternative, Reading
 class StandInReader:
     """Reads 10:09 off every picture, and is unsure of dark ones."""
 
-    def __init__(self, kind: str = "clock", model: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: object = None
+    ) -> None:
         if model is not None:
             raise ModelError(f"{model}: no such weight file")
 

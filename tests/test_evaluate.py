@@ -468,8 +468,8 @@ def test_a_clock_read_for_digits_is_no_score(labelled: Callable[[str], Path]) ->
 
 
 def test_a_kind_that_cannot_be_measured_is_refused(labelled: Callable[[str], Path]) -> None:
-    with pytest.raises(ModelError, match="'dial', which can't be measured yet; expected one of clock, digits"):
-        evaluate(FakeReader({}, "dial"), labelled("file,label\np1.png,0042\n"))
+    with pytest.raises(ModelError, match="'tower', which can't be measured yet; expected one of clock, digits, dial"):
+        evaluate(FakeReader({}, "tower"), labelled("file,label\np1.png,0042\n"))
 
 
 # ---- picking rows
@@ -499,8 +499,8 @@ def fake_reader_module(monkeypatch: pytest.MonkeyPatch) -> None:
             return SimpleNamespace(kind="clock")
 
         @staticmethod
-        def Reader(kind: str, model: Path) -> FakeReader:
-            assert kind == "clock"
+        def Reader(kind: str, model: Path, scale: object) -> FakeReader:
+            assert (kind, scale) == ("clock", None)
             reader = FakeReader(ANSWERS)
             reader.weight = SimpleNamespace(name="clock-1")  # type: ignore[attr-defined]
             return reader

@@ -159,7 +159,9 @@ def measure_finding(glyphs: Glyphs, pages: int, seed: int) -> tuple[float, float
 class TemplateReader:
     """Reads printed digits by the nearest template; what is unlike all of them is a question mark."""
 
-    def __init__(self, kind: str = "digits", model: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, kind: str = "digits", model: str | Path | None = None, threads: int = 1, scale: object = None
+    ) -> None:
         self.seen: list[RGB] = []
 
     def read(self, source: Source) -> Reading:

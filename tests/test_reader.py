@@ -399,8 +399,8 @@ def test_what_is_no_weight_is_refused(
 
 
 def test_an_unknown_kind_names_what_there_is() -> None:
-    with pytest.raises(ModelError, match=r"no weight for 'dial' is shipped yet.*clock"):
-        Reader("dial")
+    with pytest.raises(ModelError, match=r"no weight for 'tower' is shipped yet.*clock"):
+        Reader("tower")
 
 
 def test_an_unknown_name_lists_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_json_object_is_that_of_the_contract() -> None:
     [
         ("clock", 719.999, 0.0),  # rounding must not lead out of 0 <= m < 720
         ("clock", 719.99, 719.99),
-        ("dial", 719.999, 720.0),
+        ("dial", 719.999, 719.999),  # as many decimals as its range asks for are left by the reader
     ],
 )
 def test_number_stays_in_its_range(kind: str, number: float, expected: float) -> None:

@@ -21,11 +21,13 @@ from facevalue.recipes import find_recipe  # noqa: E402
 from facevalue.restoring import restore  # noqa: E402
 from facevalue.sources import Source  # noqa: E402
 from facevalue.sources.clocks import ClockSource  # noqa: E402
+from facevalue.sources.dials import DialSource  # noqa: E402
 from facevalue.sources.digits import DigitSource  # noqa: E402
 
 TINY = {"steps": "2", "batch_size": "4", "size_px": "32", "widths": "4,8,8", "blocks": "0,1,1", "hidden": "8"}
 DRAWN: dict[str, Source] = {
     "clock": ClockSource(size_px=112),
+    "dial": DialSource(size_px=80),
     "digits": DigitSource(shares=(("printed", 1.0), ("segments", 1.0), ("drums", 1.0))),
 }
 
@@ -36,7 +38,7 @@ def test_a_restored_network_computes_what_its_weight_does(kind: str) -> None:
     recipe, metadata, network = restore(path, source)
     assert recipe.hash() == metadata["recipe_hash"]
     assert network.training
-    pictures = source.batch(5, 0, 48).pictures
+    pictures = source.batch(5, 0, 160).pictures
     expected = load_weight(path, threads=1).run(pictures)
     given = torch.from_numpy(pictures).permute(0, 3, 1, 2)
     with torch.no_grad():

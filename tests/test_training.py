@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     [
         ({"stpes": "3"}, "unknown setting 'stpes'; did you mean 'steps'?", "letters swapped"),
         ({"learning-rate": "1"}, "did you mean 'learning_rate'?", "a hyphen"),
-        ({"xyzzy": "1"}, "there are: batch_size, ", "nothing like it: all names"),
+        ({"xyzzy": "1"}, "there are: activations, batch_size, ", "nothing like it: all names"),
         ({"name": "mine"}, "unknown setting 'name'", "what a recipe is called is no setting"),
         ({"steps": "many"}, "setting steps='many': expected int, such as 200", "no number"),
         ({"steps": "1.5"}, "expected int", "no whole number"),
@@ -309,7 +309,7 @@ def test_settings_take_the_type_of_the_field() -> None:
     [
         ({"source": "clocks/tame"}, "no source 'clocks/tame'", "an unknown source"),
         ({"codec": "clock/hands"}, "no codec 'clock/hands'", "an unknown codec"),
-        ({"network": "mlp"}, "no network 'mlp'", "an unknown network"),
+        ({"network": "perceptron"}, "no network 'perceptron'", "an unknown network"),
         ({"size_px": "30"}, "a size that 4 divides", "maps that can't be halved twice"),
         ({"widths": "8,16,32"}, "as many blocks as widths", "three widths, two counts of blocks"),
         ({"blocks": "1,0"}, "none but the first 0", "a stage that halves nothing"),

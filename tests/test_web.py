@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from facevalue import Reader
+from facevalue import Reader, Scale
 from facevalue.errors import FaceValueError
 from facevalue.images import warp
 from facevalue.service.runtime import fetch_runtime
+from facevalue.watching.plausibility import Limits
+from facevalue.watching.store import Record, Store
 
 ROOT = Path(__file__).parents[1]
-CLOCK, COUNTER = ROOT / "docs" / "clock.jpg", ROOT / "docs" / "counter.jpg"
+CLOCK, COUNTER, GAUGE = (ROOT / "docs" / name for name in ("clock.jpg", "counter.jpg", "gauge.jpg"))
 CHROMIUM = shutil.which("chromium")
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -50,19 +54,27 @@ def runtime() -> Path:
         pytest.skip(f"onnxruntime-web can't be had: {error}")
 
 
-@pytest.fixture(scope="module")
-def address(runtime: Path) -> Iterator[str]:
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
     """A service at a free port."""
-    command = [sys.executable, "-m", "facevalue", "serve", "--port", "0", "--web-runtime", str(runtime)]
+    command = [sys.executable, "-m", "facevalue", "serve", "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     line = process.stderr.readline()
     found = re.search(r"http://\S+", line)
     assert found is not None, line
-    yield found[0] + "/"
-    process.terminate()
-    process.wait(60)
-    process.stderr.close()
+    try:
+        yield found[0] + "/"
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def address(runtime: Path) -> Iterator[str]:
+    with serving("--web-runtime", str(runtime)) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +221,22 @@ def test_a_part_can_be_chosen_by_mouse_and_by_keys(open_page: Callable[..., Page
 
 
 @pytest.mark.parametrize("place", ["server", "browser"])
+def test_a_dial_is_read_on_its_scale(open_page: Callable[..., Page], place: str) -> None:
+    page = open_page()
+    choose(page, place)
+    choose(page, "dial")
+    page.locator("#high").fill("30")
+    page.set_input_files("#file", GAUGE)
+    expect(page.locator("#value")).to_have_text(Reader("dial", scale=Scale(0, 30)).read(GAUGE).value)
+    page.locator("#sweep").select_option("0:360")
+    turned = Reader("dial", scale=Scale(0, 30, (0, 360))).read(GAUGE).value
+    expect(page.locator("#value")).to_have_text(turned)
+    page.locator("#low").fill("30")
+    page.locator("#low").blur()
+    expect(page.locator("#problem")).to_have_text("The scale needs two different numbers.")
+
+
+@pytest.mark.parametrize("place", ["server", "browser"])
 def test_the_camera_is_read_as_it_goes(open_page: Callable[..., Page], place: str) -> None:
     page = open_page()
     choose(page, place)
@@ -267,12 +295,18 @@ def test_fits_screens_of_any_width(open_page: Callable[..., Page], size: tuple[i
 
 def test_every_control_has_a_name_and_is_reached_by_keys(open_page: Callable[..., Page]) -> None:
     page = open_page()
-    for name in ("Clock", "Digits", "Picture", "Camera", "Pen", "on the server", "in this browser"):
+    for name in ("Clock", "Dial", "Digits", "Picture", "Camera", "Pen", "on the server", "in this browser"):
         expect(page.get_by_role("radio", name=name, exact=True)).to_have_count(1)
     page.keyboard.press("Tab")
     expect(page.get_by_role("radio", name="Clock")).to_be_focused()
     page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Dial")).to_be_checked()
+    for name in ("from", "to"):
+        expect(page.get_by_role("spinbutton", name=name, exact=True)).to_be_visible()
+    expect(page.get_by_role("combobox", name="its ends")).to_be_visible()
+    page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="Digits")).to_be_checked()
+    expect(page.get_by_role("spinbutton", name="from", exact=True)).to_be_hidden()
     for _ in range(3):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="choose a picture")).to_be_focused()
@@ -282,8 +316,75 @@ def test_the_addresses_are_listed(browser: Browser, address: str) -> None:
     page = browser.new_page()
     page.goto(address + "docs")
     expect(page.get_by_role("heading", name="POST /v1/read")).to_be_visible()
-    expect(page.get_by_text("429", exact=True)).to_be_visible()
+    expect(page.get_by_text("429", exact=True).first).to_be_visible()
     page.close()
+
+
+# ---- the history ----------------------------------------------------------------------------------------------------
+
+METER = [
+    ("0042.1", False),
+    ("0042.6", False),
+    ("0043.0", True),
+    ("0043.4", False),
+    ("0012.4", False),
+    ("0044.0", False),
+]
+
+
+def write_log(path: Path) -> None:
+    """A meter that is read six times in the last hours: once not sure, once backwards, the last right; and a clock."""
+    now = datetime.now(UTC)
+    with closing(Store(str(path), Limits(rises=True))) as store:
+        for index, (value, uncertain) in enumerate(METER):
+            time = now - timedelta(hours=len(METER) - index)
+            confidence = 0.4 if uncertain else 0.98
+            store.add(
+                Record(
+                    "meter", str(index), time, "digits", value, float(value), confidence, uncertain, "", "digits-2", ""
+                )
+            )
+    with closing(Store(str(path))) as store:
+        for index, minutes in enumerate((700.0, 710.0, 5.0)):  # it passes twelve
+            time = now - timedelta(minutes=30 - 10 * index)
+            store.add(Record("station", str(index), time, "clock", "x", minutes, 0.9, False, "", "clock-1", ""))
+
+
+def test_without_a_watcher_there_is_no_history(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    expect(page.locator("#choices input[value=clock]")).to_be_enabled()
+    expect(page.locator("#history")).to_be_hidden()
+
+
+def test_the_history_is_drawn_and_told(browser: Browser, tmp_path: Path) -> None:
+    log_db = tmp_path / "readings.db"
+    write_log(log_db)
+    with serving("--log-db", str(log_db)) as served:
+        page = browser.new_page(color_scheme="dark", viewport={"width": 360, "height": 780})
+        failures = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and failures.append(message.text))
+        page.goto(served)
+        chart = page.get_by_role("img", name="History 6 readings, of them 1 not sure, 1 implausible. Last: 0044.0")
+        expect(chart).to_be_visible()
+        expect(chart.locator(".dot")).to_have_count(4)
+        expect(chart.locator(".doubt title")).to_contain_text("0043.0, not sure")
+        expect(chart.locator(".never title")).to_contain_text("0012.4, implausible: backwards")
+        labels = chart.locator("text").all_text_contents()
+        assert {"42.0", "44.0"} <= set(labels)  # the wrong reading has not stretched the axis
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.get_by_text("As a table").press("Enter")
+        rows = page.locator("#history-rows tr").all_inner_texts()
+        assert [row.split("\t")[1] for row in rows] == [value for value, _ in reversed(METER)]
+        assert "implausible: backwards" in rows[1]
+        page.get_by_role("combobox", name="of", exact=True).select_option("station")
+        drawn = page.locator("#chart .line").get_attribute("d")
+        assert drawn is not None
+        assert (drawn.count("M"), drawn.count("L")) == (2, 1)  # not one line back across the chart as it passes twelve
+        page.get_by_role("combobox", name="of the last").select_option("day")
+        expect(page.locator("#history-rows tr")).to_have_count(3)
+        page.close()
+    assert failures == []
 
 
 # ---- reading in the browser ------------------------------------------------------------------------------------------
@@ -335,11 +436,13 @@ def drawn_digits(text: str) -> Image.Image:
 
 
 def pictures_to_compare() -> list[Any]:
-    """Pictures of both kinds: sure, unsure, turned, cropped, in point numbers, with nothing on them, large JPEG."""
+    """Pictures of every kind: sure, unsure, turned, cropped, in point numbers, with nothing on them, large JPEG."""
     with Image.open(CLOCK) as file:
         clock = file.convert("RGB")
     with Image.open(COUNTER) as file:
         counter = file.convert("RGB")
+    with Image.open(GAUGE) as file:
+        gauge = file.convert("RGB")
     large = clock.resize((1300, 1300), Image.Resampling.BICUBIC)
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -357,6 +460,15 @@ def pictures_to_compare() -> list[Any]:
             "JPEG": (clock, "JPEG", {"quality": 92, "subsampling": 0}),
             "large JPEG": (large, "JPEG", {"quality": 92}),
             "JPEG on its side": (clock, "JPEG", {"quality": 92, "exif": turned}),
+            "nothing": (grey, "PNG", {}),
+            "noise": (noise, "PNG", {}),
+        },
+        "dial": {
+            "as it is": (gauge, "PNG", {}),
+            "turned": (gauge.rotate(70, fillcolor="white"), "PNG", {}),
+            "small": (gauge.resize((60, 60), Image.Resampling.BILINEAR), "PNG", {}),
+            "part": (gauge.crop((40, 0, 400, 300)), "PNG", {}),
+            "JPEG": (gauge, "JPEG", {"quality": 92, "subsampling": 0}),
             "nothing": (grey, "PNG", {}),
             "noise": (noise, "PNG", {}),
         },

@@ -1,4 +1,4 @@
-"""Read instruments from pictures: the time off a clock, the value off digits; and say when it is not sure.
+"""Read instruments from pictures: the time off a clock, the value off a dial or digits; and say when it is not sure.
 
 facevalue.read("photo.jpg").value   # "10:09"
 """
@@ -11,28 +11,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from facevalue.codecs.dial import Scale
     from facevalue.images import Source
     from facevalue.reader import Reader
     from facevalue.reading import Reading
 
 __version__ = "0.1.0"
-__all__ = ["Reader", "Reading", "__version__", "read"]
+__all__ = ["Reader", "Reading", "Scale", "__version__", "read"]
 
 
-def read(source: Source, *, kind: str = "clock", model: str | Path | None = None) -> Reading:
+def read(
+    source: Source, *, kind: str = "clock", model: str | Path | None = None, scale: Scale | None = None
+) -> Reading:
     """Read one picture; the reader is made at the first call and kept.
 
     source: path, bytes, binary stream, PIL image or array (H, W[, 3 or 4]) uint8.  model: a weight file instead of
-    the shipped one.  Raises PictureError, ModelError.
+    the shipped one.  scale: of a dial, its range and where its ends lie.  Raises PictureError, ModelError.
     """
-    return _reader(kind, model).read(source)
+    return _reader(kind, model, scale).read(source)
 
 
 @lru_cache(maxsize=4)
-def _reader(kind: str, model: str | Path | None) -> Reader:
+def _reader(kind: str, model: str | Path | None, scale: Scale | None) -> Reader:
     from facevalue.reader import Reader
 
-    return Reader(kind, model)
+    return Reader(kind, model, scale=scale)
 
 
 if not TYPE_CHECKING:
@@ -46,6 +49,10 @@ if not TYPE_CHECKING:
             from facevalue.reading import Reading
 
             return Reading
+        if name == "Scale":
+            from facevalue.codecs.dial import Scale
+
+            return Scale
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -17,18 +17,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError
+from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError, SettingError
 from facevalue.labels import Labelled, Pick, read_tables
 from facevalue.metrics import threshold_for_accuracy
 
 if TYPE_CHECKING:
+    from facevalue.codecs.dial import Scale
     from facevalue.images import Source
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
 DRAWN_ROWS = ("printed", "segments", "dots", "drums")
 FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")  # of clocks
-FEATURES_OF = {"clock": FEATURES, "digits": ("joint", "least", "place", "length", "counted", "agreed")}
+FEATURES_OF = {
+    "clock": FEATURES,
+    "dial": ("both", "first", "second", "ends", "dial"),
+    "digits": ("joint", "least", "place", "length", "counted", "agreed"),
+}
 
 
 @dataclass(frozen=True)
@@ -210,10 +215,29 @@ def split_by_source(rows: Sequence[Labelled]) -> list[int]:
     return [fold_of[name] for name in names]
 
 
+def draw_dials(frame_px: tuple[int, int], count: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Dials and their values from 0 to 10; NaN without a dial, or where its marks don't tell the value."""
+    from facevalue.sources.dials import DialSource
+
+    drawn = DialSource(size_px=2 * frame_px[0], empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, count)
+    told = ~(np.isnan(drawn.start) | np.isnan(drawn.clockwise))
+    for picture, fraction, is_told in zip(drawn.pictures, drawn.fraction, told, strict=True):
+        yield picture, 10 * float(fraction) if is_told else math.nan
+
+
 MANNERS = {
+    "dial": Manner(draw_dials, threshold_from_first=False, split=split_by_file),
     "clock": Manner(draw_clocks, threshold_from_first=True, split=split_by_file),
     "digits": Manner(draw_rows, threshold_from_first=False, split=split_by_source),
 }
+
+
+def ways_of(scale: Scale | None) -> list[dict[str, Any]]:
+    """The options of looking: with the scale; where its sweep is given also with the ends where they are seen."""
+    if scale is None or scale.sweep is None:
+        return [{} if scale is None else {"dial": scale}]
+    rises = scale.sweep[1] > scale.sweep[0] if scale.clockwise is None else scale.clockwise
+    return [{"dial": scale}, {"dial": dataclasses.replace(scale, sweep=None, clockwise=rises)}]
 
 
 def calibrate_command(
@@ -222,13 +246,15 @@ def calibrate_command(
     accuracy: float | None = None,
     only: Sequence[Pick] = (),
     without: Sequence[Pick] = (),
+    scale: Scale | None = None,
 ) -> Calibration:
     """Fit on the pictures of label files and on drawn ones, and write the result into the weight's metadata.
 
     Each set counts the same; a fifth of the drawn pictures shows nothing, so whatever is read there is wrong.  The
     threshold is the lowest at which the answered pictures are right at least at ``accuracy`` (None: as is promised of
     the kind): of clocks those of the first set, of digits those of all sets, each counting the same, but the drawn one.
-    only, without: columns and values, see ``labels.read_tables``.
+    only, without: columns and values, see ``labels.read_tables``.  scale: of the dials of the tables, which
+    are read with its sweep and without; drawn ones have their own.
     Raises LabelError, ModelError, MissingExtraError.
     """
     try:
@@ -242,15 +268,18 @@ def calibrate_command(
     weight = load_weight(weight_file, threads=1)
     kind, manner, looks = kind_of(weight.kind), MANNERS[weight.kind], LOOKS[weight.kind]
     names = FEATURES_OF[kind.name]
+    ways = ways_of(scale)
+    if scale is not None and weight.kind != "dial":
+        raise SettingError(f"a scale is for dials, not for {weight.kind!r}")
     wanted = kind.promised_accuracy if accuracy is None else accuracy
     features: list[dict[str, float]] = []
     were_right: list[bool] = []
     were_told: list[bool] = []
     of_table: list[int] = []
 
-    def add(source: Source, truth: Any, table: int) -> None:
-        look, scale = looks.look_at(weight, source)
-        reading = looks.make_reading(weight, look, scale, began=0.0)
+    def add(source: Source, truth: Any, table: int, options: Mapping[str, Any]) -> None:
+        look, reduced = looks.look_at(weight, source, **options)
+        reading = looks.make_reading(weight, look, reduced, began=0.0)
         features.append(look.features())
         were_right.append(kind.is_right(reading, truth))
         were_told.append(kind.is_told(reading))
@@ -262,16 +291,17 @@ def calibrate_command(
     ):
         for row in rows:
             try:
-                add(row.path, row.truth, number)
+                for options in ways:
+                    add(row.path, row.truth, number, options)
             except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
             else:
-                labelled.append(row)
+                labelled.extend([row] * len(ways))
         if number not in of_table:
             raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
     for picture, truth in manner.draw(weight.frame_px, DRAWN_PICTURES):
-        add(picture, truth, len(tables))
+        add(picture, truth, len(tables), {})
     drawn = range(of_table.count(len(tables)))
     print(f"drawn pictures: read {len(drawn)}", file=sys.stderr)
     right, told, table_of = np.array(were_right), np.array(were_told), np.array(of_table)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 from facevalue.images import MIN_SIDE_PX, RGB
@@ -365,6 +366,7 @@ def camera_command(
     *,
     kind: str,
     model: str | None,
+    scale: Scale | None,
     every_seconds: float,
     crop: Crop | None,
     as_json: bool,
@@ -376,15 +378,15 @@ def camera_command(
     """Print a line for each new value read, until the video's end, the count, Ctrl-C or SIGTERM.
 
     source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
-    as often as possible.  all_readings: a line for each, not for new values alone.  overlay: file or folder for the
-    latest picture.  Raises PictureError for a camera or video that fails, and where the last overlay could not be
-    written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
+    as often as possible.  scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values alone.
+    overlay: file or folder for the latest picture.  Raises PictureError for a camera or video that fails, and where the
+    last overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
     """
     with contextlib.ExitStack() as stack:
         ending = stack.enter_context(ending_by_signal())
         cv2 = import_cv2()
         place = place_overlay(overlay, source) if overlay is not None else None
-        reader = Reader(kind, model)
+        reader = Reader(kind, model, scale=scale)
         window = stack.enter_context(contextlib.closing(Window(cv2, ending))) if show else None
 
         def say(text: str) -> None:

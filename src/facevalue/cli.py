@@ -5,12 +5,13 @@ Nothing heavy is imported before the command that needs it runs.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facevalue import __version__
-from facevalue.errors import FaceValueError, MissingExtraError, PictureError
+from facevalue.cli_instruments import instrument
+from facevalue.errors import FaceValueError, MissingExtraError, PictureError, SettingError
 
 if TYPE_CHECKING:
     from facevalue.camera import Crop
+    from facevalue.codecs.dial import Scale
     from facevalue.page import Page
     from facevalue.reading import Reading
     from facevalue.sources.datasets import Split
@@ -54,7 +57,10 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facevalue")
 def main() -> None:
-    """Read clocks and digits from pictures, offline, and say when it is not sure."""
+    """Read clocks, dials and digits from pictures, offline, and say when it is not sure."""
+
+
+main.add_command(instrument)
 
 
 # ---- read ------------------------------------------------------------------------------------------------------------
@@ -69,15 +75,17 @@ class Picture:
     overlay: Path  # where its overlay goes, below the folder for overlays
 
 
-def parse_truth(kind: str, text: str) -> int | str:
-    """The true value: of a clock minutes past twelve (17:59 and 5:59 are the same on a dial), of digits their text."""
+def parse_truth(kind: str, text: str) -> int | float | str:
+    """The true value: of a clock minutes past twelve (17:59 and 5:59 are the same on a dial), of digits their text, of
+    a dial a number.
+    """
     from facevalue.judging import kind_of
 
     try:
         truth = kind_of(kind).parse_label(text.strip())
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--truth'") from error
-    if truth == "":
+    if truth == "" or truth != truth:
         raise click.BadParameter("NaN is no value to compare with", param_hint="'--truth'")
     return truth  # type: ignore[no-any-return]
 
@@ -92,9 +100,54 @@ def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> No
         raise Refusal("--top shows other values of one reading; with --page they are shown by --json alone")
 
 
+def check_instrument(kind: str, page: bool, has_scale: bool, has_truth: bool) -> None:
+    """Raise UsageError for options of read that do not go with --instrument, whose file says all of that."""
+    foreign = {"--kind": kind != "clock", "--page": page, "--range, --sweep or --direction": has_scale}
+    foreign["--truth"] = has_truth
+    for name, given in foreign.items():
+        if given:
+            raise click.UsageError(f"--instrument says what is read; {name} does not go with it")
+
+
+def scale_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a dial's scale; it takes them as ``scale``, None where none was given."""
+
+    @functools.wraps(command)
+    def with_scale(*args: Any, span: str | None, sweep: str | None, direction: str | None, **kwargs: Any) -> None:
+        from facevalue.codecs.dial import Scale
+
+        try:
+            scale = Scale.from_text(span, sweep, direction)
+        except SettingError as error:
+            raise click.UsageError(str(error)) from error
+        command(*args, scale=scale, **kwargs)
+
+    for option in (
+        click.option(
+            "--direction", type=click.Choice(["clockwise", "counterclockwise"]), help="Of a dial: how its values rise."
+        ),
+        click.option(
+            "--sweep",
+            metavar="START:END",
+            help="Of a dial: directions of its scale's two ends, clockwise degrees from up; 0:360 is a full turn from "
+            "up.  [default: where they are seen]",
+        ),
+        click.option("--range", "span", metavar="LOW:HIGH", help="Of a dial: values at its ends.  [default: 0:10]"),
+    ):
+        with_scale = option(with_scale)
+    return with_scale
+
+
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@click.option(
+    "--instrument",
+    "instrument_file",
+    metavar="TOML",
+    type=click.Path(path_type=Path),
+    help="Read a whole meter, as this file describes it.",
+)
 @click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
@@ -106,15 +159,18 @@ def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> No
     help="Write the pictures there, with the reading and the hands drawn on them.",
 )
 @click.option("--model", metavar="FILE", help="Read with this weight file.")
+@scale_options
 def read(
     paths: tuple[str, ...],
     kind: str,
+    instrument_file: Path | None,
     page: bool,
     as_json: bool,
     top: int | None,
     truth_text: str | None,
     overlay: Path | None,
     model: str | None,
+    scale: Scale | None,
 ) -> None:
     """Read pictures: files, folders (with all below them), or - for one picture on standard input.
 
@@ -122,6 +178,8 @@ def read(
     for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
+    if instrument_file is not None:
+        check_instrument(kind, page, scale is not None, truth_text is not None)
     if page:
         check_page(kind, as_json, top, truth_text is not None)
     truth = None if truth_text is None else parse_truth(kind, truth_text)
@@ -132,7 +190,12 @@ def read(
         from facevalue.page import Page, read_pages
         from facevalue.reader import Reader
 
-        reader = Reader(kind, model)
+        if instrument_file is None:
+            reader = Reader(kind, model, scale=scale)
+        else:
+            from facevalue.instruments.reader import InstrumentReader
+
+            reader = InstrumentReader(instrument_file, model)
         pictures = list(find_pictures(paths))
         overlays = place_overlays(pictures, overlay) if overlay is not None else {}
         readable = [picture.source for picture in pictures if not isinstance(picture.source, PictureError)]
@@ -237,7 +300,7 @@ def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> Non
         raise PictureError(f"can't write the overlay {place}: {error.strerror or error}", picture.name) from error
 
 
-def describe_truth(reading: Reading, truth: int | str) -> dict[str, Any]:
+def describe_truth(reading: Reading, truth: int | float | str) -> dict[str, Any]:
     """What --truth adds to a JSON record."""
     if isinstance(truth, int):
         from facevalue.codecs.clock import format_time
@@ -248,14 +311,44 @@ def describe_truth(reading: Reading, truth: int | str) -> dict[str, Any]:
                 {"value": figure, "probability": round(share, 4), "true": is_true} for figure, share, is_true in figures
             ]
         return told
+    if isinstance(truth, float):
+        from facevalue.judging import kind_of
+
+        assert reading.scale is not None
+        percent_off = 100 * reading.scale.share_apart(reading.number, truth)
+        return {
+            "truth": truth,
+            "right": kind_of(reading.kind).is_right(reading, truth),
+            "error_percent": round(percent_off, 2),
+        }
     from facevalue.metrics import digits_are_right
 
     return {"truth": truth, "right": digits_are_right(reading.value, reading.number, truth)}
 
 
-def judge(reading: Reading, truth: int | str, top: int) -> list[str]:
+def judge(reading: Reading, truth: int | float | str, top: int) -> list[str]:
     """The likeliest values with their probabilities, a star on the true one, and whether or how far it was missed."""
-    return judge_time(reading, truth, top) if isinstance(truth, int) else judge_digits(reading, truth, top)
+    if isinstance(truth, int):
+        return judge_time(reading, truth, top)
+    return judge_value(reading, truth, top) if isinstance(truth, float) else judge_digits(reading, truth, top)
+
+
+def judge_value(reading: Reading, truth: float, top: int) -> list[str]:
+    """The likeliest values of a dial with their probabilities, a star on those within a hundredth, and the error."""
+    ranked = [(reading.value, reading.confidence), *((other.value, other.confidence) for other in reading.alternatives)]
+    width = max(len(value) for value, _ in ranked)
+    told = describe_truth(reading, truth)
+    scale = reading.scale
+    assert scale is not None
+    starred = [told["right"], *(scale.share_apart(float(value), truth) <= 0.01 for value, _ in ranked[1:])]
+    lines = [
+        f"  {index + 1:>4}  {value:>{width}}  {confidence:6.1%}{'  *' * starred[index]}"
+        for index, (value, confidence) in enumerate(ranked)
+        if index < top or starred[index]
+    ]
+    if not any(starred):
+        lines.append(f"  {'-':>4}  {truth:>{width}g}  not among the first {len(ranked)}  *")
+    return [*lines, f"  error {told['error_percent']:.2f} % of the range"]
 
 
 def judge_digits(reading: Reading, truth: str, top: int) -> list[str]:
@@ -374,6 +467,7 @@ def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None)
 @click.option("--show", is_flag=True, help="Show it in a window; q ends.")
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="End after N readings.")
 @click.option("--model", metavar="FILE", help="Read with this weight file.")
+@scale_options
 def camera(
     source: str | None,
     kind: str,
@@ -386,6 +480,7 @@ def camera(
     show: bool,
     count: int | None,
     model: str | None,
+    scale: Scale | None,
 ) -> None:
     """Read live from a camera: a webcam by its number, or SOURCE: a stream's address, a device, or a video file.
 
@@ -401,6 +496,7 @@ def camera(
             source if source is not None else device or 0,
             kind=kind,
             model=model,
+            scale=scale,
             every_seconds=every_seconds,
             crop=crop,
             as_json=as_json,
@@ -487,6 +583,7 @@ db_option = click.option(
 @click.option("--mqtt-device-class", metavar="CLASS", help="Of Home Assistant: water, gas, energy.")
 @click.option("--mqtt-state-class", metavar="CLASS", help="[default: total_increasing; with --may-fall measurement]")
 @click.option("--mqtt-discovery", metavar="PREFIX", default="homeassistant", show_default=True, help="'' for none.")
+@scale_options
 def watch(
     source: str,
     kind: str,
@@ -512,6 +609,7 @@ def watch(
     mqtt_device_class: str | None,
     mqtt_state_class: str | None,
     mqtt_discovery: str,
+    scale: Scale | None,
 ) -> None:
     """Read SOURCE again and again into a database, and tell Home Assistant.
 
@@ -544,6 +642,7 @@ def watch(
             source,
             kind=kind,
             model=model,
+            scale=scale,
             every_seconds=every_seconds,
             crop=crop,
             db_url=db_url,
@@ -617,6 +716,7 @@ def log(
     help="The folder dist of onnxruntime-web, for reading in the browser.  [default: as fetched]",
 )
 @click.option("--fetch-web", is_flag=True, help="Fetch onnxruntime-web with npm, once, and end.")
+@click.option("--log-db", metavar="URL", default="", help="Show the history that facevalue watch keeps there.")
 def serve(
     host: str,
     port: int,
@@ -632,6 +732,7 @@ def serve(
     timeout: float,
     web_runtime: Path | None,
     fetch_web: bool,
+    log_db: str,
 ) -> None:
     """Serve readings over HTTP, and a web page that reads from pictures, camera and pen.
 
@@ -656,6 +757,7 @@ def serve(
         token="" if token_file is None else read_token(token_file),
         cors=cors,
         web_runtime=find_runtime(web_runtime),
+        log_db=log_db,
         limits=limits,
     )
     serve_command(settings, host, port, workers)
@@ -684,7 +786,7 @@ data_option = click.option(
 
 
 @main.command()
-@click.argument("source", type=click.Choice(["clocks", "digits"]))
+@click.argument("source", type=click.Choice(["clocks", "dials", "digits"]))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), help="How many pictures.  [default: 64; of plain and kitchen all]")
 @click.option(
@@ -708,11 +810,15 @@ def synth(
     data: Path | None,
 ) -> None:
     """Draw training pictures into the folder OUT, with an index of their labels."""
-    if source == "digits":
+    if source != "clocks" and style is not None:
+        raise click.UsageError(f"--style {style} is a style of clocks, not of {source}")
+    if source == "dials":
+        from facevalue.sources import dials
+
+        dials.write_pictures(out, n or 64, seed, sheet, size_px or 96)
+    elif source == "digits":
         from facevalue.sources import digits
 
-        if style is not None:
-            raise click.UsageError(f"--style {style} is a style of clocks, not of digits")
         digits.write_pictures(out, n or 64, seed, sheet, size_px or 32, data)
     elif style in (None, "wild"):
         from facevalue.sources import clocks
@@ -725,7 +831,7 @@ def synth(
 
 
 @main.command()
-@click.argument("recipe")
+@click.argument("recipe", required=False)
 @click.option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, callback=check_settings, help="Change a recipe's setting."
 )
@@ -733,16 +839,24 @@ def synth(
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint, bit for bit.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network first: a minute, then a quarter faster.")
-@data_option
+@click.option(
+    "--data",
+    metavar="DIR|CSV",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the data sets that it needs, or an index of pictures.  [default: $FACEVALUE_DATA, or fetched]  "
+    "Without RECIPE: a CSV file with the columns file and label.",
+)
 @click.option(
     "--from",
     "start_from",
     metavar="RUN|WEIGHT",
     type=click.Path(path_type=Path),
-    help="A finished run of the recipe's parent to go on from, or a weight exported from one, shipped ones by name.",
+    help="A finished run of the recipe's parent to go on from, or a weight exported from one, shipped ones by name.  "
+    "Without RECIPE: clock, dial, digits, a weight, or an exported run.",
 )
+@scale_options
 def train(
-    recipe: str,
+    recipe: str | None,
     settings: dict[str, str],
     out: Path | None,
     resume: bool,
@@ -750,8 +864,38 @@ def train(
     compiled: bool,
     data: Path | None,
     start_from: Path | None,
+    scale: Scale | None,
 ) -> None:
-    """Train the network of RECIPE, such as clocks/wild."""
+    """Train the network of RECIPE, such as clocks/wild.
+
+    Without RECIPE, with --from clock --data labels.csv: teach a reader your own instrument, by a few dozen labelled
+    pictures, some of which are held back to say whether it got better. The scale of a dial is then taken to be a full
+    turn from up, where no --sweep is given.
+    """
+    if recipe is None:
+        if start_from is None:
+            raise click.UsageError(
+                "Missing argument 'RECIPE': name one, or teach a reader your own instrument with "
+                "--from clock --data labels.csv"
+            )
+        if data is None or data.is_dir():
+            raise click.UsageError("--from without RECIPE needs --data: a CSV file with the columns file and label")
+        from facevalue.tuning import tune
+
+        tuned = tune(
+            start_from,
+            data,
+            scale=scale,
+            settings=settings,
+            out=out,
+            resume=resume,
+            workers=workers,
+            compiled=compiled,
+        )
+        click.echo("\n".join(tuned.lines))
+        return
+    if scale is not None:
+        raise click.UsageError("--range, --sweep and --direction are of your own dial: leave RECIPE out")
     from facevalue import training
 
     run_dir = training.run(recipe, settings, out, resume, workers, compiled, data, start_from)
@@ -780,7 +924,7 @@ without_option = click.option(
 def check_watching(given: Sequence[str]) -> None:
     """Raise UsageError where what was given to evaluate, names in order, does not go together."""
     alone = [name for name in given if name in ("--every", "--count")]
-    foreign = [name for name in given if name in ("MODEL", "--out", "--json", "--only", "--without")]
+    foreign = [name for name in given if name in ("MODEL", "--out", "--json", "--only", "--without", "--range")]
     if "--watch" in given:
         if foreign:
             raise click.UsageError(f"--watch measures the checkpoints of trainings; {foreign[0]} does not go with it")
@@ -819,6 +963,7 @@ def check_watching(given: Sequence[str]) -> None:
     help="Time between looks, with --watch.  [default: 30]",
 )
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="End after so many measurements, with --watch.")
+@scale_options
 def evaluate(
     model: str | None,
     data: Path | None,
@@ -829,14 +974,15 @@ def evaluate(
     runs: Path | None,
     every_seconds: float | None,
     count: int | None,
+    scale: Scale | None,
 ) -> None:
     """Measure the weight file MODEL on labelled pictures, or trainings while they run, with --watch.
 
     The label of a clock is H:MM; of digits 0042, 630.2, or NaN where none can be told; d.d, such as 3.7, is the place
-    of a single rolling digit on its drum.
+    of a single rolling digit on its drum; of a dial a number, or NaN without one.
     """
-    names = ("MODEL", "--data", "--out", "--json", "--only", "--without", "--watch", "--every", "--count")
-    values = (model, data, out, as_json, only, without, runs, every_seconds, count)
+    names = ("MODEL", "--data", "--out", "--json", "--only", "--without", "--range", "--watch", "--every", "--count")
+    values = (model, data, out, as_json, only, without, scale, runs, every_seconds, count)
     check_watching([name for name, value in zip(names, values, strict=True) if value])
     if runs is not None:
         from facevalue.follow import follow_command
@@ -848,7 +994,7 @@ def evaluate(
         raise click.BadParameter(f"File '{data}' is a directory.", param_hint="'--data'")
     from facevalue.evaluate import evaluate_command
 
-    evaluate_command(model, data, out, as_json, only, without)
+    evaluate_command(model, data, out, as_json, only, without, scale)
 
 
 @main.command()
@@ -861,26 +1007,28 @@ def evaluate(
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Labelled pictures; give it several times for several sets. Of clocks the first one sets the threshold, of "
-    "digits all together.",
+    "dials and digits all together.",
 )
 @click.option(
     "--accuracy",
     type=click.FloatRange(0.5, 1),
-    help="Of what is answered.  [default: 0.95 of clocks, 0.99 of digits]",
+    help="Of what is answered.  [default: 0.95 of clocks, 0.85 of dials, 0.99 of digits]",
 )
 @only_option
 @without_option
+@scale_options
 def calibrate(
     weight: Path,
     tables: tuple[Path, ...],
     accuracy: float | None,
     only: tuple[tuple[str, str], ...],
     without: tuple[tuple[str, str], ...],
+    scale: Scale | None,
 ) -> None:
     """Fit the confidence of WEIGHT, a file or an exported run, on labelled pictures, and write it into the file."""
     from facevalue.calibration import calibrate_command
 
-    calibrate_command(weight, tables, accuracy, only, without)
+    calibrate_command(weight, tables, accuracy, only, without, scale)
 
 
 @main.command()
@@ -940,7 +1088,7 @@ def unpack(
     """Write the data set SOURCE as pictures with a labels.csv into the folder OUT.
 
     SOURCE is an idx file of pictures (MNIST), an .npz, a .mat of SVHN, a folder of one of them, or the name of a data
-    set that can be downloaded: mnist, fashion-mnist, svhn.
+    set that can be downloaded: mnist, fashion-mnist, svhn, cifar-10.
     """
     from facevalue.sources import datasets
 
@@ -970,6 +1118,7 @@ def unpack(
 @click.option(
     "--compile", "compiled", is_flag=True, help="Compile large networks first: a minute, then a quarter faster."
 )
+@click.option("--cluster", is_flag=True, help="Share the runs among the machines of a Ray cluster, or this one's.")
 def study(
     name: str,
     data: Path | None,
@@ -979,6 +1128,7 @@ def study(
     dry_run: bool,
     workers: int | None,
     compiled: bool,
+    cluster: bool,
 ) -> None:
     """Train and measure all networks of the study NAME, and write its report; ``list`` shows the studies.
 
@@ -986,4 +1136,4 @@ def study(
     """
     from facevalue.studies import study_command
 
-    study_command(name, data, out, seeds, budget, dry_run, workers, compiled)
+    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster)

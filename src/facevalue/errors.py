@@ -4,7 +4,9 @@
     ├── PictureError        a picture that can't be read: missing, empty, cut off, too large, no picture at all
     ├── LabelError          a row of labels.csv that can't be used; names the file and the line
     ├── ModelError          a weight file that is missing, foreign or corrupt
+    ├── InstrumentError     an instrument file that can't be used; names the file, the line and the key
     ├── SettingError        a ``--set`` name or value that no recipe knows; suggests the nearest
+    ├── DivergedError       a training whose weights are no longer finite
     └── MissingExtraError   an optional package or system library is absent; names the extra or the Debian packages
 
 A message is one line: what was given, what was expected, what to do.
@@ -40,8 +42,16 @@ class ModelError(FaceValueError):
     """A weight file that is missing, foreign or corrupt."""
 
 
+class InstrumentError(FaceValueError):
+    """An instrument file that can't be used."""
+
+
 class SettingError(FaceValueError):
     """A setting that no recipe knows, or a value that doesn't fit it."""
+
+
+class DivergedError(FaceValueError):
+    """A training whose weights are no longer finite."""
 
 
 class MissingExtraError(FaceValueError):

@@ -41,6 +41,7 @@ from facevalue.metrics import (
 from facevalue.reading import Reading
 
 if TYPE_CHECKING:
+    from facevalue.codecs.dial import Scale
     from facevalue.reader import Reader
 
 SECONDS_BEFORE_PROGRESS = 2.0
@@ -63,14 +64,15 @@ def evaluate_command(
     as_json: bool,
     only: Sequence[Pick] = (),
     without: Sequence[Pick] = (),
+    scale: Scale | None = None,
 ) -> dict[str, Any]:
     """`facevalue evaluate MODEL --data labels.csv`: read, score, write the folder `out`, print the table or the JSON.
 
     model: an .onnx file or the name of a shipped weight, of any kind.  out: None for `evaluation-<model>-<dataset>`
-    here.  only, without: columns and values, see `labels.read_tables`.
+    here.  only, without: columns and values, see `labels.read_tables`.  scale: of dials, see `reader.Reader`.
     Returns the scores.  Raises LabelError, ModelError, FaceValueError where `out` can't be written.
     """
-    reader = open_reader(model)
+    reader = open_reader(model, scale)
     name = reader.weight.name
     folder = Path(out) if out is not None else Path(f"evaluation-{name}-{dataset_name(data)}")
     scores = evaluate(reader, data, folder, model=name, only=only, without=without)
@@ -81,12 +83,12 @@ def evaluate_command(
     return scores
 
 
-def open_reader(model: str | Path) -> Reader:
-    """A reader with that weight, of the kind that its file names.  Raises ModelError."""
+def open_reader(model: str | Path, scale: Scale | None = None) -> Reader:
+    """A reader with that weight, of the kind that its file names.  Raises ModelError, SettingError."""
     from facevalue.reader import Reader, find_weight, load_weight
 
     path = find_weight("", model)
-    return Reader(kind_of(load_weight(path, threads=1).kind).name, path)
+    return Reader(kind_of(load_weight(path, threads=1).kind).name, path, scale=scale)
 
 
 def evaluate(
@@ -102,10 +104,10 @@ def evaluate(
 
     labels_csv: file,label and any other columns, `source` or `meter` among them for scores by group; files relative to
     the csv.  The label of a clock is H:MM or HH:MM of 12 or 24 hours; of digits `0042`, `630.2`, or `NaN` where none
-    can be told; d.d is the place of a single rolling digit.  only, without: columns and values, see
-    `labels.read_tables`.  out_dir: None writes nothing; else scores.json, readings.csv, worst20.png and, where
-    matplotlib is installed, risk_coverage.png and, of digits, confusion.png, each whole or not at all, scores.json
-    last.  model: its name, for headings.
+    can be told; d.d is the place of a single rolling digit; of a dial a number, or `NaN` without one.  only, without:
+    columns and values, see `labels.read_tables`.  out_dir: None writes nothing; else scores.json, readings.csv,
+    worst20.png and, where matplotlib is installed, risk_coverage.png and, of digits, confusion.png, each whole or not
+    at all, scores.json last.  model: its name, for headings.
     Returns the scores as scores.json holds them: shares 0..1, of clocks minutes, None where there is nothing to take a
     mean of.  Raises LabelError before anything is read, FaceValueError for a bad `out_dir`.
     """

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from facevalue import __version__
-from facevalue.calibration import Calibration
+from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
-from facevalue.errors import FaceValueError, MissingExtraError, ModelError
+from facevalue.errors import FaceValueError, MissingExtraError, ModelError, SettingError
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
 from facevalue.sources import Source
@@ -51,10 +52,19 @@ def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]
     return recipe, codec, network.eval()
 
 
-def export(run_dir: Path, out: Path, name: str, data: Path | None = None) -> Path:
+def export(
+    run_dir: Path,
+    out: Path,
+    name: str,
+    data: Path | None = None,
+    source: Source | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Path:
     """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
 
-    Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written.
+    source: of the pictures that this is asserted on; the recipe's own when None.  notes: more metadata, or others.
+    Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written,
+    SettingError for a kind that no reader reads.
     """
     try:
         import onnx
@@ -63,6 +73,11 @@ def export(run_dir: Path, out: Path, name: str, data: Path | None = None) -> Pat
 
     state = read_checkpoint(run_dir)
     recipe, codec, network = trained_network(state)
+    if recipe.kind not in FEATURES_OF:
+        raise SettingError(
+            f"{run_dir}: a training of {recipe.kind}, which are no instrument that can be read; "
+            f"expected one of {', '.join(FEATURES_OF)}"
+        )
     module = Exported(network, codec).eval()
     example = torch.zeros(2, recipe.size_px, recipe.frame_px[0], 3, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
@@ -94,13 +109,14 @@ def export(run_dir: Path, out: Path, name: str, data: Path | None = None) -> Pat
         "training_minutes": f"{float(state['seconds']) / 60:.0f}",
         "calibration": Calibration.untrained(recipe.kind).to_json(),
         "facevalue": __version__,
+        **(notes or {}),
     }
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     temporary = out.with_name(out.name + ".tmp")
     try:
         temporary.write_bytes(model.SerializeToString())
-        check_parity(temporary, module, make_source(recipe, data))
+        check_parity(temporary, module, source or make_source(recipe, data))
         temporary.replace(out)
     except OSError as error:
         raise FaceValueError(f"can't write {out}: {error.strerror or error}") from error

@@ -135,6 +135,10 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
     moved = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
     matrix = shrunk @ moved @ matrix
     coefficients = (matrix / matrix[2, 2]).ravel()[:8]
+    shift = np.round(coefficients[[2, 5]])
+    if np.array_equal(coefficients, [1, 0, shift[0], 0, 1, shift[1], 0, 0]):  # the same pixels, without the arithmetic
+        x, y = shift.astype(int).tolist()
+        return np.asarray(part.crop((x, y, x + across, y + down)))
     result = part.transform((across, down), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC)
     return np.asarray(result)
 

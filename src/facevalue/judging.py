@@ -19,6 +19,7 @@ from facevalue.errors import ModelError, PictureError
 from facevalue.labels import Labelled
 from facevalue.metrics import (
     FLOAT_NOISE_MINUTES,
+    FLOAT_NOISE_PERCENT,
     digit_confusion,
     digit_scores,
     digits_are_right,
@@ -27,6 +28,7 @@ from facevalue.metrics import (
     pair_digits,
     place_of,
     places_apart,
+    range_scores,
     time_scores,
 )
 from facevalue.reading import Reading
@@ -41,7 +43,8 @@ class Judged:
     """One row and what was made of it.
 
     reading: None where the picture could not be read, which `error` says.  off: how far it is off, for the order of
-    the worst: of clocks in minutes, 360 where nothing was read; of digits 1 for a wrong row.
+    the worst: of clocks in minutes, 360 where nothing was read; of digits 1 for a wrong row; of dials in percent of the
+    range.
     """
 
     row: Labelled
@@ -444,7 +447,142 @@ class Digits:
         return f"{wrong} of {len(pairs)} wrong" if wrong else "no number"
 
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Clock(), Digits())}
+# ---- dials
+
+
+class Dial:
+    """Values of dials, right within a hundredth of the range.  Truth: a number, NaN where there is no dial.
+
+    Rows without a dial are in no score of dials; whatever is read there is never right.
+    """
+
+    name = "dial"
+    promised_accuracy = 0.85  # its labels are rounded to a hundredth of the range, half of what is allowed
+    right_means, right_column = "within 1 % of the range", "within 1 %"
+    tile_px = (240, 240)
+    source_header: tuple[str, ...] = (
+        *("source", "pictures", "within 1 %", "within 2 %", "within 5 %", "mean", "median"),
+        *("answered", "… right", "no dial", "answered"),
+    )
+
+    def parse_label(self, text: str) -> float:
+        if text.lower() == "nan":
+            return math.nan
+        try:
+            value = float(text.replace(",", "."))
+        except ValueError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise ValueError(f"{text!r} is no value of a dial; expected a number, or NaN where there is none")
+        return value
+
+    def is_told(self, reading: Reading) -> bool:
+        return True
+
+    def is_right(self, reading: Reading, truth: float) -> bool:
+        return self._percent_off(reading, truth) <= 1 + FLOAT_NOISE_PERCENT
+
+    def judge(self, row: Labelled, reading: Reading | PictureError) -> Judged:
+        if isinstance(reading, PictureError):
+            return Judged(row, None, False, 100.0, reading.problem)
+        if math.isnan(row.truth):
+            return Judged(row, reading, False, 0.0 if reading.uncertain else 100.0)
+        return Judged(row, reading, self.is_right(reading, row.truth), self._percent_off(reading, row.truth))
+
+    def scores(self, judged: Sequence[Judged]) -> dict[str, Any]:
+        rows = [one for one in judged if not math.isnan(one.row.truth)]
+        answered = [one for one in rows if one.answered]
+        without = [one for one in judged if math.isnan(one.row.truth)]
+        without_answered = sum(one.answered for one in without)
+        return {
+            **range_scores([one.off if one.reading else math.nan for one in rows]),
+            "answered": {
+                "share": len(answered) / len(rows) if rows else math.nan,
+                **range_scores([one.off for one in answered]),
+            },
+            "without_dial": {
+                "count": len(without),
+                "answered": without_answered,
+                "share": without_answered / len(without) if without else math.nan,
+            },
+        }
+
+    def extra_scores(self, judged: Sequence[Judged]) -> dict[str, Any]:
+        return {"kind": self.name}
+
+    def record(self, one: Judged) -> dict[str, Any]:
+        first, last = _record_of(one)
+        as_read = one.reading.number if one.reading else None  # with as many decimals as are seen
+        return {**first, "number": as_read, "percent_off": round(one.off, 3), **last}
+
+    def heading(self, scores: Scores) -> str:
+        without = scores["without_dial"]["count"]
+        count = scores["count"] + without
+        heading = f"{count} picture{'s' * (count != 1)}"
+        return f"{heading}, {without} of them without a dial" if without else heading
+
+    def accuracy_lines(self, scores: Scores) -> list[str]:
+        count = scores["count"]
+        return [
+            share_line("within 1 %", scores["within_1"], count, "of the range"),
+            share_line("within 2 %", scores["within_2"], count),
+            share_line("within 5 %", scores["within_5"], count),
+            number_line("mean off", scores["mean"], "% of the range"),
+            number_line("median off", scores["median"], "% of the range"),
+            share_line("unreadable", scores["unreadable"] / count if count else None, count),
+        ]
+
+    def answered_lines(self, scores: Scores) -> list[str]:
+        answered, without = scores["answered"], scores["without_dial"]
+        lines = [
+            share_line("answered", answered["share"], scores["count"]),
+            share_line("… within 1 %", answered["within_1"], answered["count"]),
+        ]
+        if without["count"]:
+            lines.append(share_line("no dial, answered", without["share"], without["count"], f"of {without['count']}"))
+        return lines
+
+    def source_cells(self, group: Scores) -> list[str]:
+        answered, without = group["answered"], group["without_dial"]
+        return [
+            str(group["count"] + without["count"]),
+            *(percent(group[name]) for name in ("within_1", "within_2", "within_5")),
+            *(number(group[name], 2) for name in ("mean", "median")),
+            *(percent(answered[name]) for name in ("share", "within_1")),
+            str(without["count"]),
+            str(without["answered"]),
+        ]
+
+    def caption(self, one: Judged) -> Caption:
+        true = "no dial" if math.isnan(one.row.truth) else one.row.label
+        if one.reading is None:
+            return Caption(true, "", "not read")
+        told = "nothing to read there" if math.isnan(one.row.truth) else f"{one.off:.1f} % off"
+        return Caption(true, f"{one.reading.number:g}", told)
+
+    def count_wrong(self, judged: Sequence[Judged]) -> str:
+        rows = [one for one in judged if not math.isnan(one.row.truth)]
+        return f"{sum(not one.right for one in rows)} of {len(rows)} more than 1 % of the range off"
+
+    def curves(self, judged: Sequence[Judged]) -> list[Curve]:
+        return [
+            Curve(f"off by more than {most} % of the range", [one.off <= most + FLOAT_NOISE_PERCENT for one in judged])
+            for most in (1, 5)
+        ]
+
+    def confusion(self, judged: Sequence[Judged]) -> None:
+        return None
+
+    def _percent_off(self, reading: Reading, truth: float) -> float:
+        """NaN without a dial."""
+        if reading.scale is None:
+            raise ModelError(
+                f"{reading.model} reads {reading.kind} values, here {reading.value!r}; give a model of dials"
+            )
+        return 100 * reading.scale.share_apart(reading.number, truth)
+
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Clock(), Digits(), Dial())}
 
 
 # ---- rows and lines that all kinds share

@@ -15,7 +15,7 @@ from typing import Any
 from facevalue.codecs.clock import parse_time
 from facevalue.errors import LabelError
 
-GROUP_COLUMNS = ("source", "meter")  # the first that a file has groups its rows
+GROUP_COLUMNS = ("source", "meter", "group")  # the first that a file has groups its rows
 NO_GROUP = "(none)"
 LISTED = 10
 

@@ -6,6 +6,7 @@ alone looks once.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
-ENOUGH_PX = 256  # a JPEG is decoded at a fraction as long as its smaller side stays this large
+ENOUGH_PX = 224  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SECOND_HAND_SEEN = 0.2  # a sharp peak has about 0.4 in its highest bin
 SECOND_HAND_APART = 9.0  # degrees: where there is no second hand its head tends to repeat another one
+CIRCLE = tuple((float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False))
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,18 @@ def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[
     twelve = float(look.second.turns[round(minutes * 2) % len(look.second.turns)])
     dial_to_px = look.frame @ pose_matrix(look.second.pose, twelve)
 
-    def to_px(points: list[tuple[float, float]]) -> Polyline:
+    def to_px(points: Sequence[tuple[float, float]]) -> Polyline:
         x, y, w = dial_to_px @ np.array([(x, y, 1.0) for x, y in points]).T
         w = np.where(np.abs(w) < 1e-6, 1e-6, w)
         # Marks count pixel centres from 0, homographies from the picture's corner.
-        return tuple((float(a) * scale[0] - 0.5, float(b) * scale[1] - 0.5) for a, b in zip(x / w, y / w, strict=True))
+        across, down = x / w * scale[0] - 0.5, y / w * scale[1] - 0.5
+        return tuple(zip(across.tolist(), down.tolist(), strict=True))
 
     def hand(degrees: float, length: float) -> Polyline:
         angle = np.radians(degrees)
         return to_px([(0.0, 0.0), (length * float(np.sin(angle)), -length * float(np.cos(angle)))])
 
-    circle = [(float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False)]
-    marks = {"dial": to_px(circle), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
+    marks = {"dial": to_px(CIRCLE), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
     second = look.second.second_degrees - twelve
     away = min(abs((second - degrees + 180) % 360 - 180) for degrees in (minutes / 2, minutes * 6))
     if look.second.second_share > SECOND_HAND_SEEN and away > SECOND_HAND_APART:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facevalue.codecs.digits import shown, tenths
 
+if TYPE_CHECKING:
+    from facevalue.codecs.classes import ClassBelief
+
 DAY_HALF_MINUTES = 720
 FLOAT_NOISE_MINUTES = 1e-6  # 0.3 + 0.7 minutes apart is one minute, whatever the last bit says
+FLOAT_NOISE_PERCENT = 1e-6
 DRUM = 10  # a drum's places
 FLOAT_NOISE_SHARE = 1e-12  # 19 of 20 that weigh 0.7 each are 0.95 of them, whatever the last bit says
 PLACE_NOISE = 1e-6  # 9.95 and 0.05 are a tenth apart
@@ -73,6 +77,18 @@ class DigitScores(TypedDict):
     digits: int
     digits_right: float
     places: PlaceScores
+
+
+class RangeScores(TypedDict):
+    """Of dials, shares 0..1 and percent of the range."""
+
+    count: int
+    within_1: float
+    within_2: float
+    within_5: float
+    mean: float
+    median: float
+    unreadable: int
 
 
 class ReliabilityRow(TypedDict):
@@ -275,6 +291,21 @@ def digit_confusion(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[s
     return counts
 
 
+def range_scores(percent_off: ArrayLike) -> RangeScores:
+    """Scores of dials. percent_off: (N,) how far each reading is off, in percent of its range; NaN where unreadable."""
+    off = np.asarray(percent_off, dtype=np.float64)
+    read = off[~np.isnan(off)]
+    return RangeScores(
+        count=len(off),
+        within_1=_share(off <= 1 + FLOAT_NOISE_PERCENT),
+        within_2=_share(off <= 2 + FLOAT_NOISE_PERCENT),
+        within_5=_share(off <= 5 + FLOAT_NOISE_PERCENT),
+        mean=_mean(read),
+        median=float(np.median(read)) if len(read) else math.nan,
+        unreadable=len(off) - len(read),
+    )
+
+
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share answered, and share wrong among the answered, as the confidence asked for falls.
 
@@ -304,6 +335,23 @@ def threshold_for_accuracy(
     if good.size == 0:
         return float("inf"), 0.0
     return float(thresholds[good[-1]]), float(answered[good[-1]] / answered[-1])
+
+
+def paired_difference(before: ArrayLike, after: ArrayLike) -> tuple[float, float, float]:
+    """By how much the share right rose on the same pictures, and the 95 % interval of that: difference, low, high.
+
+    before, after: (N,) bool, N > 0.  Each -1..1.  Raises ValueError for lengths that differ or no picture.
+    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions": Wald's interval with
+    half a picture added to each of the four cells, which holds its promise for a dozen pictures too.
+    """
+    was_right, is_now = np.asarray(before, np.bool_), np.asarray(after, np.bool_)
+    if was_right.ndim != 1 or was_right.shape != is_now.shape or not was_right.size:
+        raise ValueError(f"before {was_right.shape} and after {is_now.shape}: expected two (N,) of one length")
+    gained, lost = int((~was_right & is_now).sum()), int((was_right & ~is_now).sum())
+    count, change = was_right.size + 2, gained - lost
+    middle = change / count
+    reach = 1.96 * math.sqrt(gained + lost + 1 - change**2 / count) / count
+    return change / was_right.size, max(middle - reach, -1.0), min(middle + reach, 1.0)
 
 
 def reliability_table(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> list[ReliabilityRow]:
@@ -407,3 +455,31 @@ def _times(name: str, minutes: ArrayLike) -> NDArray[np.float64]:
     if bad.size:
         raise ValueError(f"{name} holds {bad[0]:g}: expected minutes past twelve, 0 <= m < 720")
     return times
+
+
+def class_scores(beliefs: Sequence[ClassBelief], classes: ArrayLike) -> dict[str, float]:
+    """Scores of beliefs against the true classes (N,).
+
+    right: share whose likeliest class is the true one (top-1).  loss: mean of -log of the true class' probability.
+    Raises ValueError for lengths that differ or no picture.
+    """
+    true = np.asarray(classes, dtype=np.int64)
+    if true.shape != (len(beliefs),) or not beliefs:
+        raise ValueError(f"{len(beliefs)} beliefs against {true.shape} classes: expected as many of each, and some")
+    log_probability = np.array([belief.log_probability for belief in beliefs], dtype=np.float64)
+    right = log_probability.argmax(axis=1) == true
+    loss = -log_probability[np.arange(len(true)), true]
+    return {"right": float(right.mean()), "loss": float(loss.mean())}
+
+
+def class_confusion(read: ArrayLike, true: ArrayLike, count: int = 10) -> NDArray[np.int64]:
+    """How often each class was read as each: (count, count), true by read.  read, true: (N,) classes.
+
+    Raises ValueError for lengths that differ.
+    """
+    was_read, was_true = np.asarray(read, dtype=np.int64), np.asarray(true, dtype=np.int64)
+    if was_read.shape != was_true.shape:
+        raise ValueError(f"{was_read.size} classes read against {was_true.size} true ones: expected as many of each")
+    counts = np.zeros((count, count), dtype=np.int64)
+    np.add.at(counts, (was_true, was_read), 1)
+    return counts

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from facevalue.errors import SettingError
 from facevalue.recipes import CHOICES
 
+MOMENTUM = 0.9
+
 
 def orthogonalised(matrices: Tensor) -> Tensor:
     """Nearest semi-orthogonal matrices, by five quintic Newton-Schulz steps in bf16. matrices: (n, rows, columns).
@@ -65,8 +67,9 @@ def make_optimizers(
     """The optimizers of a network, which together own all its parameters but those that are frozen.
 
     kind: ``muon`` on filters and matrices inside, with AdamW on the stem, the output layer, norms and biases; ``adam``,
-    ``adamw`` or ``sgd`` without momentum on all.  weight_decay: of muon and adamw, on filters and matrices.  l2: of
-    adam and sgd, on the same; the gradient of l2 / 2 times their squared sum, as a term of the loss gives it.
+    ``adamw``, ``sgd`` without momentum or ``momentum``, sgd with Nesterov's, on all.  weight_decay: of muon and adamw,
+    on filters and matrices.  l2: of adam, sgd and momentum, on the same; the gradient of l2 / 2 times their squared
+    sum, as a term of the loss gives it.
     """
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -88,4 +91,6 @@ def make_optimizers(
         return [torch.optim.Adam(groups, lr=lr)]
     if kind == "sgd":
         return [torch.optim.SGD(groups, lr=lr)]
+    if kind == "momentum":
+        return [torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True)]
     raise SettingError(f"there is no optimizer {kind!r}; there are: {', '.join(CHOICES['optimizer'])}")

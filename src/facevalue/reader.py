@@ -1,11 +1,12 @@
 """Readers: a picture in, a Reading out. onnxruntime, NumPy and Pillow only; immutable, safe to share between threads.
 
-How a kind of instrument is looked at is in ``look_clock`` and ``look_row``.
+How a kind of instrument is looked at is in ``look_clock``, ``look_dial`` and ``look_row``.
 """
 
 from __future__ import annotations
 
 import collections
+import copy
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue import look_clock, look_row
+from facevalue import look_clock, look_dial, look_row
 from facevalue.calibration import Calibration
 from facevalue.codecs import Codec, Floats, make_codec
+from facevalue.codecs.dial import Scale
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.images import Source
 from facevalue.reading import Reading
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED = {"clock": "clock-1", "digits": "digits-2"}
-LOOKS: dict[str, ModuleType] = {"clock": look_clock, "digits": look_row}
+SHIPPED = {"clock": "clock-1", "dial": "dial-1", "digits": "digits-2"}
+LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits": look_row}
 
 
 @dataclass(frozen=True)
@@ -119,22 +121,36 @@ def load_weight(path: Path, threads: int) -> Weight:
 class Reader:
     """Reads one kind of instrument with one weight.
 
-    kind: ``clock`` or ``digits``.  model: a shipped name or an .onnx file; the kind's shipped weight when None.
-    threads: of the network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
-    Raises ModelError.
+    kind: ``clock``, ``dial`` or ``digits``.  model: a shipped name or an .onnx file; the kind's shipped weight when
+    None.  threads: of the network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
+    scale: of a dial, what the directions of its needle mean; 0 to 10, with its ends where they are seen, when None.
+    Raises ModelError, and SettingError for the scale of what is no dial.
     """
 
-    def __init__(self, kind: str = "clock", model: str | Path | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: Scale | None = None
+    ) -> None:
+        if scale is not None and kind != "dial":
+            raise SettingError(f"a scale is for dials, not for {kind!r}")
         self.weight = load_weight(find_weight(kind, model), threads)
         if self.weight.kind != kind:
             raise ModelError(f"{model}: a weight for {self.weight.kind!r}, where one for {kind!r} was expected")
         self.kind = kind
         self.look = LOOKS[kind]
+        self.options = {} if scale is None else {"dial": scale}
+
+    def with_scale(self, scale: Scale) -> Reader:
+        """The same reader for dials of another scale; they share the network. Raises SettingError."""
+        if self.kind != "dial":
+            raise SettingError(f"a scale is for dials, not for {self.kind!r}")
+        other = copy.copy(self)
+        other.options = {"dial": scale}
+        return other
 
     def read(self, source: Source) -> Reading:
         """Read one picture: a path, bytes, a stream, a PIL image or a (H, W, 3) uint8 array. Raises PictureError."""
         began = time.perf_counter()
-        look, scale = self.look.look_at(self.weight, source)
+        look, scale = self.look.look_at(self.weight, source, **self.options)
         reading: Reading = self.look.make_reading(self.weight, look, scale, began)
         return reading
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from facevalue.codecs.dial import Placed
     from facevalue.images import RGB
 
 Polyline = tuple[tuple[float, float], ...]  # (x, y) in picture pixels
@@ -23,18 +24,40 @@ class Alternative:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class PartReading:
+    """A part of an instrument, read by itself; corners: of its box in picture pixels, from top left clockwise."""
+
+    name: str
+    kind: str
+    value: str
+    confidence: float
+    corners: Polyline
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in the JSON object of the whole."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "value": self.value,
+            "confidence": round(self.confidence, 4),
+            "box": [[round(x, 1), round(y, 1)] for x, y in self.corners],
+        }
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Reading:
     """One instrument read from one picture.
 
     value: as a person would write it ("10:09", "0042.7", "?" for a digit that can't be told); number: the same as a
     float (minutes past twelve, 0 <= m < 720; of digits the value with the last drum's fraction, of a single digit its
-    place, 0 <= p < 10; NaN where it can't be told);
+    place, 0 <= p < 10; of a dial the value; NaN where it can't be told);
     confidence: calibrated probability of being right, 0..1; uncertain: below the model's threshold;
     alternatives: runners-up, likeliest first; marks: polylines in picture pixels, "dial" and "digit 1", "digit 2", ...
-    closed outlines, "hour", "minute" and "second" from the centre to the tip; hours, minutes: of a clock what the
+    closed outlines, "hour", "minute", "second" and "needle" from the centre to the tip, "scale" of a dial from its low
+    to its high end; hours, minutes: of a clock what the
     network makes of each hour, (12,), twelve first, and of each minute of the hour, (60,), not calibrated, each adding
-    up to 1.
+    up to 1; scale: of a dial the range and where its ends lie; unit, parts: of an instrument of several parts.
     """
 
     kind: str
@@ -48,6 +71,9 @@ class Reading:
     marks: Mapping[str, Polyline] = field(default_factory=dict)
     hours: tuple[float, ...] = ()
     minutes: tuple[float, ...] = ()
+    scale: Placed | None = None
+    unit: str = ""
+    parts: tuple[PartReading, ...] = ()
 
     def __repr__(self) -> str:
         """Short: what was read and how surely; runners-up and marks are in the fields."""
@@ -71,6 +97,10 @@ class Reading:
             "model": self.model,
             "milliseconds": round(self.milliseconds, 1),
         }
+        if self.scale is not None:
+            result["scale"] = self.scale.to_dict()
+        if self.parts:
+            result |= {"unit": self.unit, "parts": [part.to_dict() for part in self.parts]}
         return result
 
     def marked_value(self) -> str:
@@ -86,7 +116,7 @@ class Reading:
         return text
 
     def _rounded_number(self) -> float:
-        if self.kind == "digits":
+        if self.kind in ("digits", "dial", "instrument"):
             return self.number  # as many decimals as are seen
         return round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2)
 
@@ -101,12 +131,15 @@ _AMBER = (255, 190, 60)
 # name: colour, and width as a share of the picture's smaller side; drawn in this order
 _STROKES = {
     "dial": ((90, 220, 140), 0.006),
+    "scale": ((90, 220, 140), 0.012),
+    "needle": ((70, 190, 255), 0.011),
     "second": ((255, 90, 110), 0.006),
     "minute": ((70, 190, 255), 0.011),
     "hour": (_AMBER, 0.016),
     "digit": ((90, 220, 140), 0.006),
+    "part": ((90, 220, 140), 0.004),
 }
-_CLOSED = ("dial", "digit")
+_CLOSED = ("dial", "digit", "part")
 _LEGIBLE_PX = 360  # a smaller picture is enlarged to this before it is drawn on
 _LONGEST_ENLARGED_PX = 1440  # but not beyond this
 _SMOOTHED_PX = 1600  # up to this size, strokes are drawn three times as large and reduced
@@ -129,6 +162,7 @@ def draw_overlay(rgb: RGB, reading: Reading) -> RGB:
     else:
         enlarged = 1.0
     marks = _draw_marks(picture.size, reading.marks, enlarged)
+    _label_parts(marks, reading.parts, enlarged)
     caption = _draw_caption(picture.size, reading)
     result = Image.new("RGB", (picture.width, picture.height + caption.height))
     result.paste(picture, (0, 0))
@@ -163,6 +197,20 @@ def _draw_marks(size: tuple[int, int], marks: Mapping[str, Polyline], enlarged: 
                     radius += extra / 2
                     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
     return layer.reduce(finer) if finer > 1 else layer
+
+
+def _label_parts(layer: Image, parts: tuple[PartReading, ...], enlarged: float) -> None:
+    """What each part shows, above its box or, where the picture ends there, below."""
+    from PIL import ImageDraw, ImageFont
+
+    draw = ImageDraw.Draw(layer)
+    size_px = max(11.0, 0.03 * min(layer.size))
+    font = ImageFont.load_default(size_px)
+    for part in parts:
+        x = (min(x for x, _ in part.corners) + 0.5) * enlarged
+        top, bottom = ((y + 0.5) * enlarged for y in (f(y for _, y in part.corners) for f in (min, max)))
+        place = (x, top - 0.2 * size_px) if top > 1.4 * size_px else (x, bottom + 1.1 * size_px)
+        draw.text(place, part.value, font=font, fill=_WHITE, anchor="ls", stroke_width=2, stroke_fill=_INK)
 
 
 def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:

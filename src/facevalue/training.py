@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import json
 import multiprocessing
 import os
@@ -28,11 +29,13 @@ from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
 from facevalue.ending import ending_by_signal
-from facevalue.errors import FaceValueError, SettingError
+from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
 from facevalue.losses import total_loss
 from facevalue.networks.classic import CLASSIC, make_classic
 from facevalue.networks.clocks import CLOCKS, make_clock_network
+from facevalue.networks.cnn import CNN, make_cnn
 from facevalue.networks.convnet import ConvNet
+from facevalue.networks.mlp import MLP, make_mlp
 from facevalue.networks.pretrained import TRUNKS, load_pretrained, make_transfer
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
@@ -54,8 +57,10 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
     """The recipe's source. data: folder of the data sets, None for where ``datasets.find_dataset`` looks."""
     from facevalue.sources.clock_sets import kitchen_clocks, open_index, plain_clocks
     from facevalue.sources.clocks import ClockSource
+    from facevalue.sources.dials import DialSource
     from facevalue.sources.digits import DigitSource
     from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource
+    from facevalue.sources.pictures import PICTURES, open_pictures
 
     table: dict[str, Callable[[], Source]] = {
         "clocks/wild": lambda: ClockSource(size_px=recipe.size_px),
@@ -68,6 +73,7 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
         "clocks/kitchen-x25": lambda: kitchen_clocks(recipe.size_px, copies=25),
         "clocks/index": lambda: open_index(data, recipe.size_px),
         "clocks/index-skip-bad": lambda: open_index(data, recipe.size_px, skip_bad=True),
+        "dials/wild": lambda: DialSource(size_px=recipe.size_px),
         "digits/wild": lambda: DigitSource(size_px=recipe.frame_px, data=data),
         "digits/mnist": lambda: MnistSource(data, recipe.steps),
         "digits/mnist-all": lambda: MnistSource(data, recipe.steps, hold_out=False),
@@ -75,7 +81,13 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
         "digits/mnist-sequences": lambda: MnistSequences(data),
         "digits/mnist-sequences-augmented": lambda: MnistSequences(data, recipe.steps),
         "digits/svhn": lambda: SvhnSource(data),
+        **{name: functools.partial(open_pictures, name, data) for name in PICTURES},
     }
+    if recipe.source.startswith("own/"):
+        raise ModelError(
+            f"{recipe.name} is taught with pictures of one's own: train, measure and export it with "
+            "facevalue train --from READER --data labels.csv"
+        )
     if recipe.source not in table:
         raise SettingError(f"there is no source {recipe.source!r}; there are: {', '.join(sorted(table))}")
     return table[recipe.source]()
@@ -88,6 +100,8 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
         "rownet": make_rownet,
         **dict.fromkeys(CLASSIC, make_classic),
         **dict.fromkeys(CLOCKS, make_clock_network),
+        **dict.fromkeys(CNN, make_cnn),
+        **dict.fromkeys(MLP, make_mlp),
         **dict.fromkeys(TRUNKS, make_transfer),
     }
     if recipe.network not in table:
@@ -253,6 +267,13 @@ def run(
     Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
+    run_dir = open_run(recipe, out, resume)
+    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data, start_from=start_from)
+    return run_dir
+
+
+def open_run(recipe: Recipe, out: Path | None, resume: bool) -> Path:
+    """The run's folder, made where there is none.  Raises SettingError for one with a training, if not resumed."""
     run_dir = out or Path("runs") / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
     if (run_dir / FILE_NAME).exists() and not resume:
         raise SettingError(
@@ -262,7 +283,6 @@ def run(
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FaceValueError(f"can't make the run's folder {run_dir}: {error.strerror}") from error
-    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data, start_from=start_from)
     return run_dir
 
 
@@ -275,14 +295,19 @@ def train(
     compiled: bool = False,
     data: Path | None = None,
     start_from: Path | None = None,
+    source: Source | None = None,
+    held_out: Batch | None = None,
 ) -> None:
-    """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir."""
+    """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir.
+
+    source, held_out: other pictures than those of the recipe's source to train on, and to score while it trains.
+    """
     from torch.utils.tensorboard import SummaryWriter
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if workers is None:
         workers = max(1, (os.cpu_count() or 2) - 1)
-    codec, source = make_codec(recipe.codec), make_source(recipe, data)
+    codec, source = make_codec(recipe.codec), source or make_source(recipe, data)
     network = make_network(recipe, codec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay, recipe.optimizer, recipe.l2)
     start, trained_seconds = 0, 0.0
@@ -291,7 +316,7 @@ def train(
     if recipe.schedule == "plateau":
         epoch_pictures, held_out = epochs_of(source, recipe)
         plateau = Plateau(recipe, epoch_pictures)
-    else:
+    elif held_out is None:
         held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
     if resume and (run_dir / FILE_NAME).exists():
         state = read_checkpoint(run_dir)
@@ -434,9 +459,9 @@ def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, sourc
 
 
 def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:
-    """Raise FaceValueError where a weight is no longer a number, before it replaces the last good checkpoint."""
+    """Raise DivergedError where a weight is no longer a number, before it replaces the last good checkpoint."""
     if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-        raise FaceValueError(
+        raise DivergedError(
             f"step {step}: the weights are no longer finite; the last good checkpoint stands in {run_dir}. "
             "Try a lower --set learning_rate"
         )

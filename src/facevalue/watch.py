@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facevalue.camera import Crop
+from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.reader import Reader
@@ -117,6 +118,7 @@ def watch_command(
     *,
     kind: str,
     model: str | None,
+    scale: Scale | None,
     every_seconds: float,
     crop: Crop | None,
     db_url: str,
@@ -143,7 +145,7 @@ def watch_command(
         folder = spool_folder or default_folder()
         spool = stack.enter_context(contextlib.closing(Spool(folder / spool_name(watched.name, store.name))))
         album = make_album(keep_pictures)
-        watch = Watch(watched.name, Reader(kind, model), crop, decimals, album, say)
+        watch = Watch(watched.name, Reader(kind, model, scale=scale), crop, decimals, album, say)
         keeper = Keeper(store, spool, say)
         publisher = None
         if telling is not None:

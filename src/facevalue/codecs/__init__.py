@@ -62,12 +62,14 @@ class Codec(Protocol):
 
 def make_codec(name: str) -> Codec:
     """The codec of that name, as it stands in recipes and in a weight's metadata."""
+    from facevalue.codecs.classes import TenClasses
     from facevalue.codecs.clock import ClockNeedles
+    from facevalue.codecs.dial import DialNeedle
     from facevalue.codecs.digits import DigitFive, DigitOne, DigitRow
     from facevalue.codecs.encodings import ENCODINGS
 
     table: dict[str, Callable[[], Codec]] = {
-        **{codec.name: codec for codec in (ClockNeedles, DigitRow, DigitOne, DigitFive)},
+        **{codec.name: codec for codec in (ClockNeedles, DialNeedle, DigitRow, DigitOne, DigitFive, TenClasses)},
         **ENCODINGS,
     }
     if name not in table:

@@ -113,7 +113,8 @@ class ClockNeedles:
     sigma: ClassVar[Mapping[str, float]] = {"hour": 3.0, "minute": 2.2, "twelve": 3.0, "second": 3.0}
 
     def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
-        """labels: hour, minute, twelve, second (N,) degrees and pose (N, 7), NaN without a dial or a second hand.
+        """labels: hour, minute, twelve, second (N,) degrees and pose (N, 7), NaN without a dial or a second hand; pose
+        also where a dial's is not known.
 
         Without a dial hour, minute and twelve are uniform, so that nothing is read with confidence there.
         """
@@ -124,9 +125,10 @@ class ClockNeedles:
         }
         has_second = (~np.isnan(labels["second"])).astype(np.float32)
         targets["second"] = Target(soft_circle(labels["second"], BINS, self.sigma["second"]), has_second)
-        has_dial = ~np.isnan(labels["pose"]).any(axis=1)
+        has_dial = ~np.isnan(labels["hour"])
         targets["dial"] = Target(has_dial.astype(np.int64), ones)
-        targets["pose"] = Target(np.nan_to_num(labels["pose"]).astype(np.float32), has_dial.astype(np.float32))
+        known = (~np.isnan(labels["pose"]).any(axis=1)).astype(np.float32)
+        targets["pose"] = Target(np.nan_to_num(labels["pose"]).astype(np.float32), known)
         return targets
 
     def decode(self, outputs: Mapping[str, Floats]) -> list[ClockBelief]:

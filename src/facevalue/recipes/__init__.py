@@ -13,9 +13,12 @@ from typing import Any
 from facevalue.errors import ModelError, SettingError
 
 # Settings that came after the first weight: left out of text and hash where they are as before.
-LATER = ("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent", "pretrained")
+LATER = (
+    *("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent", "pretrained"),
+    *("channels", "kernel", "activations"),
+)
 CHOICES = {
-    "optimizer": ("muon", "adam", "adamw", "sgd"),
+    "optimizer": ("muon", "adam", "adamw", "sgd", "momentum"),
     "schedule": ("linear", "constant", "staircase", "plateau"),
 }
 
@@ -31,11 +34,13 @@ class Recipe:
     zero over the last ``decay`` share of the steps, constant stays, staircase takes 0.95 of it every 500 steps, plateau
     takes a tenth of it when three epochs gained nothing on the validation part of the source, ends after nine such, at
     the latest after ``steps``, and keeps the weights of the best epoch.
-    optimizer: muon, adam, adamw, or sgd without momentum.  weight_decay: of muon and adamw.  l2: of adam and sgd, half
-    of it times the sum of the squared filters and matrices is in the loss.  dropout: after the dense layer of networks
-    that have it.  smoothing: of the labels of heads of classes.
+    optimizer: muon, adam, adamw, sgd, which has no momentum, or momentum, which is sgd with 0.9 of Nesterov's.
+    weight_decay: of muon and adamw.  l2: of adam, sgd and momentum, half of it times the sum of the squared filters and
+    matrices is in the loss.  dropout: after the dense layer of networks that have it.  smoothing: of the labels of
+    heads of classes.
     parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
     pretrained: what the trunk starts from and mostly keeps, of ``networks.pretrained.WEIGHTS`` or a file; "" for none.
+    channels, kernel, activations: of ``networks.mlp`` and ``networks.cnn``, which see them.
     """
 
     name: str
@@ -63,6 +68,9 @@ class Recipe:
     l2: float = 0.0
     parent: str = ""
     pretrained: str = ""
+    channels: int = 3
+    kernel: int = 3
+    activations: str = "relu"
 
     @property
     def frame_px(self) -> tuple[int, int]:
@@ -79,7 +87,7 @@ class Recipe:
                 hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(sorted(fields))}"
                 raise SettingError(f"unknown setting {name!r}{hint}")
             values[name] = parse_setting(name, text, getattr(self, name))
-        for name in ("steps", "batch_size", "size_px", "hidden", "squeeze"):
+        for name in ("steps", "batch_size", "size_px", "hidden", "squeeze", "kernel"):
             if values.get(name, 1) < 1:
                 raise SettingError(f"setting {name}={values[name]}: expected a whole number of at least 1")
         for name in ("dropout", "smoothing"):
@@ -127,10 +135,10 @@ def parse_setting(name: str, text: str, current: object) -> object:
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
-    from facevalue.recipes import clocks, digits, encodings, mnist
+    from facevalue.recipes import clocks, dials, digits, encodings, mnist, pictures
 
-    recipes = (*clocks.RECIPES, *digits.RECIPES, *encodings.RECIPES, *mnist.RECIPES)
-    table = {recipe.name: recipe for recipe in recipes}
+    families = (clocks, dials, digits, encodings, mnist, pictures)
+    table: dict[str, Recipe] = {recipe.name: recipe for family in families for recipe in family.RECIPES}
     if name in table:
         return table[name]
     close = difflib.get_close_matches(name, table, n=1)

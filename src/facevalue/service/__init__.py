@@ -6,6 +6,7 @@ schema.py    the shape of every answer, for /openapi.json
 uploads.py   a request's body as pictures, while it keeps to the limits
 desk.py      the readers, the threads that read, and the line before them
 app.py       the addresses
+log.py       the one that gives a watcher's history
 page.py      the web page's files and the headers that guard it
 running.py   sockets, processes, signals: the command
 runtime.py   onnxruntime-web, for reading in the browser

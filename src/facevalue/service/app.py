@@ -2,9 +2,10 @@
 
 POST /v1/read   pictures in, readings out       GET /            the web page
 GET  /v1/kinds  what can be read here           GET /page/*      its files
-GET  /healthz   the process lives               GET /weights/*   the networks, for reading in the browser
-GET  /readyz    readings can be asked for       GET /runtime/*   onnxruntime-web, likewise
-GET  /metrics   for Prometheus                  GET /docs        the addresses, from /openapi.json
+GET  /v1/log    a watcher's history             GET /weights/*   the networks, for reading in the browser
+GET  /healthz   the process lives               GET /runtime/*   onnxruntime-web, likewise
+GET  /readyz    readings can be asked for       GET /docs        the addresses, from /openapi.json
+GET  /metrics   for Prometheus
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware.cors import CORSMiddleware
 
 from facevalue import __version__
-from facevalue.errors import FaceValueError, PictureError
+from facevalue.codecs.dial import Scale
+from facevalue.errors import FaceValueError, PictureError, SettingError
 from facevalue.reader import Reader
 from facevalue.service.desk import Desk, Wish, choose_weights, quiet_libraries
 from facevalue.service.limits import Settings
+from facevalue.service.log import add_log
 from facevalue.service.page import WEB, Guarded
 from facevalue.service.problems import Refused, answer_with_json
 from facevalue.service.runtime import FILES
@@ -105,7 +108,7 @@ def wanting_token(token: str) -> list[Any]:
 
 
 def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
-    """POST /v1/read and GET /v1/kinds."""
+    """POST /v1/read, GET /v1/kinds and GET /v1/log."""
     locked = wanting_token(settings.token)
     unlocked = (401,) if settings.token else ()
     kinds = list(desk.readers)
@@ -130,13 +133,28 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
         top: int = Query(3, ge=1, le=10, description="how many values are named, the reading's own among them"),
         overlay: bool = Query(False, description="also send the picture with the reading drawn on it"),
         marks: bool = Query(False, description="also send where hands or digits were seen, in pixels"),
+        span: str | None = Query(None, alias="range", description="of a dial: values at its ends, LOW:HIGH; else 0:10"),
+        sweep: str | None = Query(
+            None, description="of a dial: directions of its ends, START:END, clockwise degrees from up; else as seen"
+        ),
+        direction: str | None = Query(
+            None,
+            description="of a dial: how its values rise; else as seen",
+            json_schema_extra={"enum": ["clockwise", "counterclockwise"]},
+        ),
     ) -> Response:
         if kind not in desk.readers:
             raise counted(Refused(422, "query", f"kind: there is no {kind!r} here; there are: {', '.join(kinds)}"))
         try:
+            scale = Scale.from_text(span, sweep, direction)
+        except SettingError as error:
+            raise counted(Refused(422, "query", str(error))) from error
+        if scale is not None and kind != "dial":
+            raise counted(Refused(422, "query", f"range, sweep and direction are of dials, not of {kind}"))
+        try:
             with desk.place():
                 uploads, as_list = await take_pictures(request, settings.limits)
-                results = await desk.read(uploads, Wish(kind, top, overlay, marks))
+                results = await desk.read(uploads, Wish(kind, top, overlay, marks, scale))
         except Refused as refused:
             raise counted(refused) from refused.__cause__
         if as_list:
@@ -158,12 +176,15 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
         version=__version__,
         kinds=[describe(reader) for reader in desk.readers.values()],
         in_browser=settings.web_runtime is not None,
+        log=bool(settings.log_db),
         token_wanted=bool(settings.token),
     )
 
     @app.get("/v1/kinds", summary="What can be read here")
     async def list_kinds() -> KindsAnswer:
         return answer
+
+    add_log(app, desk, settings.log_db, locked, unlocked)
 
 
 def problem_of(error: FaceValueError) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 from PIL import Image
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from facevalue.codecs.dial import Scale
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.images import open_picture, open_reduced
 from facevalue.reader import SHIPPED, Reader, find_weight, load_weight
@@ -38,12 +39,13 @@ SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of each picture. top: how many values are named."""
+    """What is asked of each picture. top: how many values are named.  scale: of a dial, see ``Reader``."""
 
     kind: str
     top: int = 3
     overlay: bool = False
     marks: bool = False
+    scale: Scale | None = None
 
 
 def choose_weights(models: Sequence[str]) -> dict[str, Path]:
@@ -154,7 +156,10 @@ class Desk:
 
     def _attempt(self, upload: Upload, wish: Wish) -> dict[str, Any] | FaceValueError:
         try:
-            record = answer(self.readers[wish.kind], upload, wish, self.limits.pixels)
+            reader = self.readers[wish.kind]
+            if wish.scale is not None:
+                reader = reader.with_scale(wish.scale)
+            record = answer(reader, upload, wish, self.limits.pixels)
         except PictureError as error:
             self._readings.labels(wish.kind, "unreadable").inc()
             return error

@@ -28,7 +28,7 @@ class Settings:
 
     models: weight files or names, each instead of the shipped one of its kind.  threads: pictures read at once.
     token: what clients must show, "" for nothing.  cors: origins of other sites whose pages may ask.
-    web_runtime: folder with the files of onnxruntime-web, None without.
+    web_runtime: folder with the files of onnxruntime-web, None without.  log_db: database of a watcher, "" without.
     """
 
     models: tuple[str, ...] = ()
@@ -36,4 +36,5 @@ class Settings:
     token: str = ""
     cors: tuple[str, ...] = ()
     web_runtime: Path | None = None
+    log_db: str = ""
     limits: Limits = field(default_factory=Limits)

@@ -6,7 +6,7 @@
 404 address    no such address                      422 picture  damaged, no picture, or too many pixels
 405 method     not with this method                 429 queue    too many requests at once; Retry-After
 408 slow       the body took too long to arrive     503 time     the reading took too long
-                                                    503 ready    still starting, or about to end
+503 log        the log can't be reached            503 ready    still starting, or about to end
 """
 
 from __future__ import annotations

@@ -28,11 +28,13 @@ from facevalue.errors import FaceValueError
 from facevalue.service.app import make_app
 from facevalue.service.desk import choose_weights
 from facevalue.service.limits import Settings
+from facevalue.service.log import check_log
 
 HEAD_SECONDS = 10.0  # for the lines before a request's body
 HEAD_BYTES = 32_768
 LEAST_TOKEN = 16
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
+LARGE_BYTES, SPARE_BYTES = 1 << 20, 8 << 20
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -101,10 +103,13 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def give_memory_back() -> None:
-    """Have glibc return what large pictures took, not keep it for the next: memory stays flat. Nothing elsewhere."""
+    """Have glibc return what large pictures took, not keep it for the next: memory stays flat. Nothing elsewhere.
+
+    What usual ones take stays: to return it and ask for it again with each picture costs more than it saves.
+    """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-        for setting, value in ((M_MMAP_THRESHOLD, 1 << 20), (M_TRIM_THRESHOLD, 1 << 20), (M_ARENA_MAX, 2)):
+        for setting, value in ((M_MMAP_THRESHOLD, LARGE_BYTES), (M_TRIM_THRESHOLD, SPARE_BYTES), (M_ARENA_MAX, 2)):
             mallopt(setting, value)
 
 
@@ -117,6 +122,8 @@ def start_app(settings: Settings) -> FastAPI:
 def serve_command(settings: Settings, host: str, port: int, workers: int) -> None:
     """Answer until SIGTERM or Ctrl-C. workers: processes. Raises ModelError, FaceValueError."""
     choose_weights(settings.models)  # so that a wrong one is said in one line, not by each process
+    if settings.log_db:
+        check_log(settings.log_db)
     with open_socket(host, port) as listening:
         address, bound = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

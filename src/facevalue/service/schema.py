@@ -21,6 +21,17 @@ class AlternativeAnswer(Exact):
     confidence: Share
 
 
+class ScaleAnswer(Exact):
+    """Where a dial's scale lies: values of its ends, direction of the low one and degrees from there to the high one,
+    clockwise ones positive.
+    """
+
+    low: float
+    high: float
+    start: Annotated[float, Field(ge=0, le=360)]
+    sweep: Annotated[float, Field(ge=-360, le=360)]
+
+
 class ReadingAnswer(Exact):
     """The JSON object of ``facevalue read --json``; overlay and marks where they were asked for."""
 
@@ -35,6 +46,7 @@ class ReadingAnswer(Exact):
     milliseconds: float
     overlay: str = Field("", description="data: address of a JPEG picture with the reading drawn on it")
     marks: dict[str, list[Point]] = Field(default_factory=dict, description="polylines in pixels of the picture")
+    scale: ScaleAnswer | None = Field(None, description="of dials alone")
 
 
 class UnreadAnswer(Exact):
@@ -77,7 +89,25 @@ class KindsAnswer(Exact):
     version: str
     kinds: list[KindAnswer]
     in_browser: bool
+    log: bool = Field(description="whether there is a history, see /v1/log")
     token_wanted: bool
+
+
+class EntryAnswer(Exact):
+    """A reading of a watcher's, as ``facevalue log --json`` writes it but for the picture's names."""
+
+    time: str = Field(description="ISO 8601, UTC")
+    source: str
+    kind: str
+    value: str = Field(description="empty where there is none")
+    number: float | None
+    confidence: Share
+    uncertain: bool
+    plausible: bool = Field(description="whether it can be after the one before")
+    why: str = Field(description="what speaks against it, or why there is no value")
+    good_value: str | None = Field(description="the last one believed, which may be this one; null before the first")
+    good_number: float | None
+    model: str
 
 
 class HealthAnswer(Exact):
@@ -116,6 +146,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         415: "the body is neither a picture nor a form",
         422: "a query that can't be, or a picture that can't be read or has too many pixels",
         429: "too many requests at once; try again after so many seconds as Retry-After says",
-        503: "the reading took too long, or the service is starting or about to end",
+        503: "it took too long or can't be reached, or the service is starting or about to end",
     }
     return {status: {"model": ProblemAnswer, "description": words[status]} for status in statuses}

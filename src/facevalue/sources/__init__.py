@@ -2,10 +2,12 @@
 
 paint.py      colours, fonts, textures and backgrounds    hands.py      shapes of hands and needles
 camera.py     pose of the dial, optics and sensor         clocks.py     clock faces, and the source of clocks
+dial_faces.py faces and needles of dials                dials.py      the source of dials
 lettering.py  rows of digits of every kind                digits.py     the source of rows of digits, drawn and real
 datasets.py   files of known data sets                    mnist.py      MNIST and SVHN as training sources
 albums.py     pictures on disk                            sheets.py     sheets of handwriting, to measure on
 clock_faces.py  two clocks that are always the same       clock_sets.py  their fixed sets, and anyone's by an index
+own.py        one's own instrument, among drawn ones    pictures.py    Fashion-MNIST and CIFAR-10
 """
 
 from __future__ import annotations

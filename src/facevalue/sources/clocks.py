@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,14 @@ class Face:
     ink: Colour
     body_radius: float
     turns: bool
+
+
+class Drawn(Protocol):
+    """A face of any instrument, as a picture."""
+
+    @property
+    def image(self) -> skia.Image:
+        """FACE_REACH units to each side of its centre."""
 
 
 def place(radius: float, degrees: float) -> tuple[float, float]:
@@ -696,7 +705,7 @@ class ClockSource:
         batch.pose[index] = pose.vector()
 
 
-def draw_face(canvas: skia.Canvas, face: Face) -> None:
+def draw_face(canvas: skia.Canvas, face: Drawn) -> None:
     sampling = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kNearest)
     canvas.drawImageRect(face.image, skia.Rect.MakeLTRB(-FACE_REACH, -FACE_REACH, FACE_REACH, FACE_REACH), sampling)
 

@@ -1,10 +1,10 @@
 """Readers of published data sets in the very files they are published in, and the folders where those are found.
 
-    find_dataset ──► folder ──► read_idx_pair, read_npz, read_svhn_cropped ──► pictures, labels ──┬──► unpack
-                          └───► read_svhn_numbers ──► house numbers ──────────────────────────────┘
+    find_dataset ─► folder ─┬─► read_idx_pair, read_cifar10, read_npz, read_svhn_cropped ─► pictures, labels ─┬─► unpack
+                            └─► read_svhn_numbers ─► house numbers ───────────────────────────────────────────┘
 
-Records are counted from 0, in messages as in the names of unpacked pictures.  MNIST, Fashion-MNIST and SVHN can be
-downloaded; SVHN is for non-commercial use, so no shipped weight is trained on it.
+Records are counted from 0, in messages as in the names of unpacked pictures.  MNIST, Fashion-MNIST, CIFAR-10 and SVHN
+can be downloaded; SVHN is for non-commercial use, so no shipped weight is trained on it.
 """
 
 from __future__ import annotations
@@ -126,6 +126,49 @@ def _fill(content: bytearray, stream: IO[bytes], size: int) -> None:
     """Read until content has that size or the stream ends; never more memory than the stream has bytes."""
     while len(content) < size and (chunk := stream.read(min(1 << 20, size - len(content)))):
         content += chunk
+
+
+# ---- CIFAR-10
+
+CIFAR_PX, CIFAR_CLASSES = 32, 10
+CIFAR_RECORD = 1 + 3 * CIFAR_PX * CIFAR_PX  # bytes: the label, then red, green and blue
+_CIFAR_BATCHES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
+
+
+def read_cifar10(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
+    """Pictures (N, 32, 32, 3) and labels, 0..9, of a folder with the batches of CIFAR-10's binary version.
+
+    Raises FaceValueError for batches that are absent, cut off or of different lengths, LabelError naming the record of
+    a label above 9.  Format: records of 3,073 bytes, as CIFAR-10's page defines it.
+    """
+    batches = [(Path(folder) / name, _read_cifar_batch(Path(folder) / name)) for name in _CIFAR_BATCHES[split]]
+    most = max(len(records) for _, records in batches)
+    for path, records in batches:
+        if len(records) != most:
+            raise FaceValueError(f"{path}: {len(records)} records where another batch has {most}; fetch it again")
+    records = np.concatenate([records for _, records in batches])
+    pictures = records[:, 1:].reshape(-1, 3, CIFAR_PX, CIFAR_PX).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(pictures), records[:, 0].astype(np.int64)
+
+
+def _read_cifar_batch(path: Path) -> NDArray[np.uint8]:
+    """(N, 3073)."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FaceValueError(f"{path}: no such file; give the folder that holds CIFAR-10's binary batches") from error
+    except OSError as error:
+        raise _unopened(path, error) from error
+    count, rest = divmod(len(content), CIFAR_RECORD)
+    if rest or not count:
+        raise FaceValueError(
+            f"{path}: cut off at byte {len(content)}, in record {count}; expected records of {CIFAR_RECORD} bytes"
+        )
+    records = np.frombuffer(content, np.uint8).reshape(count, CIFAR_RECORD)
+    if records[:, 0].max() >= CIFAR_CLASSES:
+        record = int(np.argmax(records[:, 0] >= CIFAR_CLASSES))
+        raise LabelError(f"{path}: record {record}: label {records[record, 0]}; expected 0 to {CIFAR_CLASSES - 1}")
+    return records
 
 
 # ---- npz
@@ -367,12 +410,14 @@ def _with_progress(items: Collection[T], doing: str) -> Iterator[T]:
 class Origin:
     """Where a data set comes from.  folder: its name below a folder for data; files: their hashes, "" where there is
     no download; address: what the file names are appended to, "" where facevalue doesn't download; page: for people.
+    archive: the one file that all of them are downloaded in, with its hash and the folder that it holds them in.
     """
 
     folder: str
     files: dict[str, str]
     address: str
     page: str
+    archive: tuple[str, str, str] | None = None
 
 
 ORIGINS = {
@@ -397,6 +442,20 @@ ORIGINS = {
         },
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://github.com/zalandoresearch/fashion-mnist (MIT)",
+    ),
+    "cifar-10": Origin(
+        "cifar-10",
+        {
+            "data_batch_1.bin": "sha256:cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+            "data_batch_2.bin": "sha256:a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+            "data_batch_3.bin": "sha256:bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+            "data_batch_4.bin": "sha256:014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+            "data_batch_5.bin": "sha256:755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+            "test_batch.bin": "sha256:8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+        },
+        "https://www.cs.toronto.edu/~kriz/",
+        "https://www.cs.toronto.edu/~kriz/cifar.html",
+        ("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", "cifar-10-batches-bin"),
     ),
     "svhn": Origin(
         "svhn",
@@ -444,17 +503,18 @@ def find_dataset(name: str, data: str | Path | None = None) -> Path:
     Raises FaceValueError where it is not found and can't be downloaded, saying where it may be put.
     """
     origin = _origin(name)
+    inside = [origin.archive[2]] if origin.archive else []
     if data is not None:
-        for folder in (Path(data) / origin.folder, Path(data)):
+        for folder in (*(Path(data) / name for name in (origin.folder, *inside)), Path(data)):
             if any(_in_place(folder, file) for file in origin.files):
                 return folder
         raise FaceValueError(
             f"{data}: no {name} there; expected {_list_files(origin)} in it or in its folder {origin.folder}"
         )
     if variable := os.environ.get(DATA_VARIABLE):
-        folder = Path(variable, origin.folder)
-        if any(_in_place(folder, file) for file in origin.files):
-            return folder
+        for folder in (Path(variable, name) for name in (origin.folder, *inside)):
+            if any(_in_place(folder, file) for file in origin.files):
+                return folder
     if origin.address:
         return fetch(name)
     raise FaceValueError(f"{name} is not found, and facevalue doesn't download it: {_where_to_put(origin)}")
@@ -472,14 +532,19 @@ def fetch(name: str, data_dir: str | Path | None = None) -> Path:
         raise FaceValueError(f"facevalue doesn't download {name}: {_where_to_put(origin)}")
     pooch = _import("pooch", "downloading needs pooch")
     folder = Path(pooch.os_cache("facevalue") if data_dir is None else data_dir) / origin.folder
-    for file, known_hash in origin.files.items():
+    if origin.archive and all(_in_place(folder, file) for file in origin.files):
+        return folder
+    downloads = dict([origin.archive[:2]]) if origin.archive else origin.files
+    for file, known_hash in downloads.items():
         archive = file.endswith(".tar.gz")
         if archive and _in_place(folder, file):
             continue
         address = origin.address + file
         try:
             arrived = Path(pooch.retrieve(address, known_hash, fname=file, path=folder))
-            if archive:
+            if origin.archive:
+                _unpack_files(arrived, origin.archive[2], origin.files)
+            elif archive:
                 _unpack_archive(arrived)
         except (OSError, ValueError, EOFError, zlib.error, tarfile.TarError) as error:
             response = getattr(error, "response", None)
@@ -498,6 +563,24 @@ def _unpack_archive(archive: Path) -> None:
         if not Path(unfinished, name, "digitStruct.mat").is_file():
             raise ValueError(f"no {name}/digitStruct.mat in {archive.name}")
         os.replace(Path(unfinished, name), archive.parent / name)
+    archive.unlink()
+
+
+def _unpack_files(archive: Path, inside: str, files: dict[str, str]) -> None:
+    """Those files of a folder in an archive go beside it, once all are there with the hashes that they should have."""
+    pooch = _import("pooch", "downloading needs pooch")
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=archive.parent) as unfinished:
+        with tarfile.open(archive) as tar:
+            tar.extractall(unfinished, filter="data")
+        for file, known_hash in files.items():
+            method, _, expected = known_hash.partition(":")
+            path = Path(unfinished, inside, file)
+            if not path.is_file():
+                raise ValueError(f"no {inside}/{file} in {archive.name}")
+            if pooch.file_hash(str(path), alg=method) != expected:
+                raise ValueError(f"{inside}/{file} in {archive.name} does not match its known hash")
+        for file in files:
+            os.replace(Path(unfinished, inside, file), archive.parent / file)
     archive.unlink()
 
 
@@ -592,6 +675,10 @@ def _read_source(source: Path, split: Split | None) -> Digits | list[HouseNumber
 
 
 def _read_folder(folder: Path, split: Split | None) -> Digits | list[HouseNumber]:
+    if any((folder / file).is_file() for batches in _CIFAR_BATCHES.values() for file in batches):
+        if split is None:
+            raise FaceValueError(f"{folder}: holds CIFAR-10's training and test batches; name a split, train or test")
+        return Digits(*read_cifar10(folder, split))
     here = [
         path
         for part in ((split,) if split else ("train", "test"))

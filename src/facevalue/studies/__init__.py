@@ -6,12 +6,13 @@
 
 A study is a function that returns experiments: each a recipe, how it is measured, and what others published for it.
 Runs lie in OUT/runs under their recipe's name and hash, so that the same command, killed and given again, goes on with
-the step it was at and neither trains nor measures anything twice. A new study is a file beside this one and a line in
-``find_study``.
+the step it was at and neither trains nor measures anything twice; given twice at once, the two share the runs. A new
+study is a file beside this one and a line in ``studies``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import difflib
@@ -22,7 +23,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from numpy.typing import NDArray
 
 from facevalue import __version__
 from facevalue.codecs import Codec, Floats
-from facevalue.errors import FaceValueError, MissingExtraError, SettingError
+from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError
 from facevalue.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -70,10 +71,14 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """All that a measurement gives: figures, and the readings that they come from."""
+    """All that a measurement gives: figures, the readings that they come from, and what else explains them.
+
+    diagnostics: as it goes into measured.json.
+    """
 
     scores: tuple[Score, ...]
     answers: tuple[Answer, ...] = ()
+    diagnostics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,22 +109,26 @@ class Experiment:
     """One recipe of a study.
 
     title: for tables.  measure: reads the test pictures of the data in a folder, None for where it is looked for.
-    published: what others give, by (test, metric) of the scores.  minutes: that the full training takes on two cores.
+    published: what others give, by (test, metric) of the scores.  minutes: that the full training takes on two cores;
+    None where a few steps, and a few of the pictures that are read when it is measured, tell it.  reads: so many.
     quick: settings of the quick budget.  dataset: that it needs, of ``datasets.ORIGINS``, "" for none; fetched: whether
     it may be downloaded.  takes_from: name of an earlier recipe whose trained parameters it takes over instead of
     training.  drawn: whether its pictures take so long that a process of their own, and a compiled network, pay.
+    trial: whether it only prepares others: one seed, in results.csv, but not in the report's table.
     """
 
     title: str
     recipe: Recipe
     measure: Callable[[Trained, Path | None], Measured]
     published: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
-    minutes: float = 1.0
+    minutes: float | None = 1.0
+    reads: int = 0
     quick: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dataset: str = ""
     fetched: bool = True
     takes_from: str = ""
     drawn: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,24 +147,31 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run.  measured: measured.json, None where it is not measured; why: then the reason."""
+    """What became of a run.
+
+    measured: measured.json, None where it is not measured; why: then the reason.  diverged: whether that is the reason.
+    """
 
     run: Run
     measured: dict[str, Any] | None
     why: str = ""
+    diverged: bool = False
 
     def scores(self) -> list[Score]:
         return [Score(**score) for score in self.measured["scores"]] if self.measured else []
 
     def answers(self) -> list[Answer]:
         """The readings of all its test pictures."""
-        if self.measured is None:
-            return []
-        with (self.run.folder / "readings.csv").open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return [
-            Answer(row["test"], int(row["record"]), row["label"], row["read"], float(row["confidence"])) for row in rows
-        ]
+        return read_answers(self.run.folder) if self.measured is not None else []
+
+
+def read_answers(folder: Path) -> list[Answer]:
+    """The readings that were measured in the folder of a run."""
+    with (folder / "readings.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        Answer(row["test"], int(row["record"]), row["label"], row["read"], float(row["confidence"])) for row in rows
+    ]
 
 
 class Drawing(NamedTuple):
@@ -167,11 +183,41 @@ class Drawing(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Later:
+    """Experiments that are decided on when the others of a study are measured, never by a test set.
+
+    about: which, for the plan.  count: how many.  candidates: all that may be chosen.  choose: those that are.
+    """
+
+    about: str
+    count: int
+    candidates: Callable[[], Sequence[Experiment]]
+    choose: Callable[[Sequence[Outcome]], Sequence[Experiment]]
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Experiments that are thought of one by one, each from what those before it gave.
+
+    about: which, for the plan.  count: how many.  example: one of them, for the plan.  tried: those that are measured,
+    in order, in a study's folder.  go_on: thinks of more until there are enough; its last argument trains and measures
+    one and tells what became of it.
+    """
+
+    about: str
+    count: Callable[[Budget], int]
+    example: Callable[[], Experiment]
+    tried: Callable[[Path, Budget], Sequence[Experiment]]
+    go_on: Callable[[Path, Budget, Callable[[Experiment], Outcome]], None]
+
+
+@dataclass(frozen=True, eq=False)
 class Study:
     """name: as typed.  title, about: for the report.  draw: the figures of its outcomes, from data in a folder.
 
     interval: low and high end of where each figure may lie, by (test, metric), from the measured outcomes of one
-    experiment; None where the table gives the least and the most of the seeds.
+    experiment; None where the table gives the least and the most of the seeds.  search: what comes after the
+    experiments.  later: what the outcomes of both decide.
     """
 
     name: str
@@ -180,13 +226,16 @@ class Study:
     experiments: Callable[[], Sequence[Experiment]]
     draw: Callable[[Sequence[Outcome], Path | None], Iterable[Drawing]]
     interval: Callable[[Sequence[Outcome]], Mapping[tuple[str, str], tuple[float, float]]] | None = None
+    search: Search | None = None
+    later: Later | None = None
 
 
 def studies() -> dict[str, Study]:
     """All studies by name."""
-    from facevalue.studies import digits, encodings
+    from facevalue.studies import activations, cnn, digits, encodings, mlp, obfuscated, optimizers, search
 
-    return {study.name: study for study in (digits.STUDY, encodings.STUDY)}
+    files = (activations, cnn, digits, encodings, mlp, obfuscated, optimizers, search)
+    return {file.STUDY.name: file.STUDY for file in files}
 
 
 def find_study(name: str) -> Study:
@@ -203,16 +252,40 @@ def find_study(name: str) -> Study:
 
 
 def plan(study: Study, out: Path, seeds: int, budget: Budget) -> list[Run]:
-    """Every run of a study, in order: experiment by experiment, seeds 1, 2, ... of each."""
+    """Every run of a study but later ones, in order: experiment by experiment, seeds 1, 2, ... of each."""
+    return plan_experiments(study.experiments(), out, seeds, budget)
+
+
+def plan_experiments(experiments: Sequence[Experiment], out: Path, seeds: int, budget: Budget) -> list[Run]:
     runs = []
-    for experiment in study.experiments():
+    for experiment in experiments:
         settings = dict(experiment.quick) if budget == "quick" else {}
-        for seed in range(1, seeds + 1):
+        for seed in range(1, 2 if experiment.trial else seeds + 1):
             recipe = experiment.recipe.with_settings(settings | {"seed": str(seed)})
             folder = out / "runs" / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
             share = recipe.steps * recipe.batch_size / (experiment.recipe.steps * experiment.recipe.batch_size)
-            runs.append(Run(experiment, recipe, folder, experiment.minutes * share))
+            if experiment.minutes is None:
+                runs.append(Run(experiment, recipe, folder, minutes_by_trial(recipe, experiment.reads)))
+            else:
+                runs.append(Run(experiment, recipe, folder, experiment.minutes * share))
     return runs
+
+
+def plan_tried(study: Study, out: Path, budget: Budget) -> list[Run]:
+    """What a study's search has tried so far."""
+    return plan_experiments(study.search.tried(out, budget), out, 1, budget) if study.search is not None else []
+
+
+def plan_later(
+    study: Study, results: Sequence[Outcome], missing: Mapping[Run, str], out: Path, seeds: int, budget: Budget
+) -> list[Run]:
+    """The later runs of a study; none while others are still to be measured."""
+    measured = all(outcome.measured or outcome.diverged or missing[outcome.run] for outcome in results)
+    trials = sum(outcome.run.experiment.trial for outcome in results)
+    searching = study.search is not None and trials < study.search.count(budget)
+    if study.later is None or not measured or searching:
+        return []
+    return plan_experiments(study.later.choose(results), out, seeds, budget)
 
 
 def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -272,12 +345,14 @@ def run_study(
     dry_run: bool = False,
     workers: int | None = None,
     compiled: bool = False,
+    cluster: bool = False,
 ) -> Path:
     """``facevalue study NAME``: train what is not trained, measure what is not measured, write the report.
 
     data: folder of the data sets, None for where ``datasets.find_dataset`` looks.  out: by default ``study-NAME`` here,
     with ``-quick`` behind it for that budget.  dry_run: print the plan, change nothing.  workers, compiled: as of
-    ``training.train``, for experiments whose pictures are drawn.  Returns the study's folder.
+    ``training.train``, for experiments whose pictures are drawn.  cluster: whether on a Ray cluster, see ``cluster``.
+    Returns the study's folder.
     Raises SettingError for an unknown study, FaceValueError when stopped, or where nothing can run.
     """
     from facevalue.sources.datasets import find_dataset
@@ -287,12 +362,69 @@ def run_study(
     runs = plan(study, out, seeds, budget)
     missing = {run: missing_data(run.experiment, data, may_fetch=not dry_run) for run in runs}
     if dry_run:
-        print("\n".join(describe_plan(runs, missing)))
+        tried = plan_tried(study, out, budget)
+        runs = [*runs, *tried]
+        missing |= dict.fromkeys(tried, "")
+        later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget)
+        missing |= {run: missing_data(run.experiment, data, may_fetch=False) for run in later}
+        print("\n".join(describe_plan([*runs, *later], missing)))
+        if study.search is not None and (left := study.search.count(budget) - len(tried)) > 0:
+            print(describe_search(study.search, left, out, budget))
+        if study.later is not None and not later:
+            print(describe_later(study.later, out, seeds, budget))
         return out
     if all(missing.values()):
         find_dataset(runs[0].experiment.dataset, data)  # which says what is missing, and where to put it
         raise FaceValueError(f"no data for any experiment of {name}; name its folder with --data")
-    waiting = [run for run in runs if not missing[run] and read_measured(run, runs) is None]
+    options = (data, workers, compiled, cluster)
+    carry_out(study, runs, missing, out, budget, *options)
+    if study.search is not None and not missing_data(study.search.example(), data, may_fetch=True):
+
+        def carry_out_one(experiment: Experiment) -> Outcome:
+            tried = plan_tried(study, out, budget)
+            (run,) = plan_experiments([experiment], out, 1, budget)
+            known = missing | dict.fromkeys([*tried, run], "")
+            carry_out(study, [*runs, *tried, run], known, out, budget, *options)
+            return outcomes([run], known)[0]
+
+        study.search.go_on(out, budget, carry_out_one)
+        tried = plan_tried(study, out, budget)
+        runs = [*runs, *tried]
+        missing |= dict.fromkeys(tried, "")
+    later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget)
+    if later:
+        runs = [*runs, *later]
+        missing |= {run: missing_data(run.experiment, data, may_fetch=True) for run in later}
+        carry_out(study, runs, missing, out, budget, *options)
+    results = outcomes(runs, missing)
+    print("drawing the figures", file=sys.stderr, flush=True)
+    drawings = list(study.draw(results, data))
+    make_folder(out / "figures")
+    for drawing in drawings:
+        write_whole(out / "figures" / drawing.name, drawing.png)
+    write_table(study, results, out, budget, drawings)
+    return out
+
+
+def carry_out(
+    study: Study,
+    runs: Sequence[Run],
+    missing: Mapping[Run, str],
+    out: Path,
+    budget: Budget,
+    data: Path | None,
+    workers: int | None,
+    compiled: bool,
+    cluster: bool = False,
+) -> None:
+    """Train and measure the runs that are not measured and miss nothing, and write the table after each."""
+    waiting = [run for run in runs if not missing[run] and not is_done(run, runs)]
+    if cluster:
+        from facevalue.studies.cluster import carry_out_on_cluster
+
+        together = [run for run in waiting if source_of(run, runs) is None]
+        carry_out_on_cluster(together, data, lambda: write_table(study, outcomes(runs, missing), out, budget, []))
+        waiting = [run for run in waiting if run not in together]
     pace = 1.0  # minutes that a run took, for each that was expected
     for number, run in enumerate(waiting, 1):
         left = pace * sum(other.minutes for other in waiting[number - 1 :])
@@ -304,26 +436,75 @@ def run_study(
         )
         began = time.monotonic()
         make_folder(run.folder)
-        source = source_of(run, runs)
-        if source is not None:
-            take_parameters(run, source)
-        else:
-            try:
-                finish_training(run, workers, compiled, data)
-            except FaceValueError as error:
-                raise FaceValueError(f"{error}; or give the same study again") from error
-        measure(run, runs, data)
+        with claimed(run.folder) as ours:
+            if not ours:
+                print("another process is at it", file=sys.stderr, flush=True)
+                continue
+            if is_done(run, runs):
+                continue
+            source = source_of(run, runs)
+            if source is not None and read_measured(source, runs) is None:
+                print(f"the parameters of {source.name} are not there", file=sys.stderr, flush=True)
+                continue
+            carry_out_run(run, runs, data, workers, compiled)
         if run.minutes > 0:
             pace = (time.monotonic() - began) / 60 / run.minutes
         write_table(study, outcomes(runs, missing), out, budget, [])
-    results = outcomes(runs, missing)
-    print("drawing the figures", file=sys.stderr, flush=True)
-    drawings = list(study.draw(results, data))
-    make_folder(out / "figures")
-    for drawing in drawings:
-        write_whole(out / "figures" / drawing.name, drawing.png)
-    write_table(study, results, out, budget, drawings)
-    return out
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Whether the folder is this process's alone meanwhile; always where the system has no such locks (Windows)."""
+    if sys.platform == "win32":
+        yield True
+        return
+    import fcntl
+
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def carry_out_run(run: Run, runs: Sequence[Run], data: Path | None, workers: int | None, compiled: bool) -> None:
+    """Train a run, or go on with it, and measure it; or note that it diverged."""
+    source = source_of(run, runs)
+    if source is not None:
+        take_parameters(run, source)
+    else:
+        try:
+            finish_training(run, workers, compiled, data)
+        except DivergedError as error:
+            note_diverged(run, error)
+            return
+        except FaceValueError as error:
+            raise FaceValueError(f"{error}; or give the same study again") from error
+    measure(run, runs, data)
+
+
+def note_diverged(run: Run, error: DivergedError) -> None:
+    """Leave it beside the run, which would diverge again."""
+    why = f"diverged: {str(error).partition(';')[0]}"
+    print(f"{run.name} {why}", file=sys.stderr, flush=True)
+    about = {"recipe_hash": run.recipe.hash(), "why": why}
+    write_whole(run.folder / "diverged.json", (json.dumps(about, indent=1) + "\n").encode())
+
+
+def read_diverged(run: Run) -> str:
+    """How a run diverged, "" where it didn't."""
+    try:
+        about = json.loads((run.folder / "diverged.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(about["why"]) if about.get("recipe_hash") == run.recipe.hash() else ""
+
+
+def is_done(run: Run, runs: Sequence[Run]) -> bool:
+    """Whether a run is measured, or is known to diverge."""
+    return read_measured(run, runs) is not None or bool(read_diverged(run))
 
 
 def finish_training(run: Run, workers: int | None, compiled: bool, data: Path | None) -> None:
@@ -376,6 +557,7 @@ def measure(run: Run, runs: Sequence[Run], data: Path | None) -> None:
         "recipe_hash": recipe.hash(),
         "taken_from": source.recipe.hash() if source else "",
         "scores": [dataclasses.asdict(score) for score in measured.scores],
+        **({"diagnostics": dict(measured.diagnostics)} if measured.diagnostics else {}),
         "steps": 0 if source else state["step"],
         "minutes": 0.0 if source else round(state["seconds"] / 60, 2),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -401,10 +583,12 @@ def read_measured(run: Run, runs: Sequence[Run]) -> dict[str, Any] | None:
 
 
 def outcomes(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[Outcome]:
-    return [
-        Outcome(run, read_measured(run, runs), f"not run: {missing[run]}" if missing[run] else "not run yet")
-        for run in runs
-    ]
+    results = []
+    for run in runs:
+        diverged = read_diverged(run)
+        why = f"not run: {missing[run]}" if missing[run] else diverged or "not run yet"
+        results.append(Outcome(run, read_measured(run, runs), why, bool(diverged)))
+    return results
 
 
 def hardware() -> str:
@@ -429,18 +613,40 @@ def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[str]:
     """A line for each run, and one for all."""
     lines = []
     left = 0.0
+    wide = max([24, *(len(run.recipe.name) for run in runs)])
     for run in runs:
         source = source_of(run, runs)
         if missing[run]:
             state = f"not run: {missing[run]}"
-        elif read_measured(run, runs) is not None:
-            state = "done"
+        elif is_done(run, runs):
+            state = "diverged" if read_diverged(run) else "done"
         else:
             left += run.minutes
             state = f"about {run.minutes:.1f} minutes" if source is None else f"takes over {source.recipe.name}"
         steps = f"{run.recipe.steps:,} steps of {run.recipe.batch_size}" if source is None else "no training"
-        lines.append(f"{run.recipe.name:<24}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
+        lines.append(f"{run.recipe.name:<{wide}}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
     return [*lines, f"{len(runs)} runs, about {left:.0f} minutes of two CPU cores left"]
+
+
+def describe_search(search: Search, left: int, out: Path, budget: Budget) -> str:
+    """A line for experiments that are not thought of yet; minutes as for the example."""
+    (run,) = plan_experiments([search.example()], out, 1, budget)
+    return f"then {left} runs of {search.about}, about {left * run.minutes:.0f} minutes more"
+
+
+def describe_later(later: Later, out: Path, seeds: int, budget: Budget) -> str:
+    """A line for runs that are not decided on yet; minutes as for the mean of the candidates."""
+    runs = plan_experiments(later.candidates(), out, seeds, budget)
+    minutes = later.count * seeds * sum(run.minutes for run in runs) / max(1, len(runs))
+    return f"then {later.count * seeds} runs of {later.about}, about {minutes:.0f} minutes more"
+
+
+def minutes_by_trial(recipe: Recipe, reads: int) -> float:
+    """Minutes of a training, and of reading so many pictures, by a few steps here and now."""
+    from facevalue.studies.trial import try_out
+
+    a_step, a_picture = try_out(dataclasses.replace(recipe, name="", source="", steps=1, seed=1, learning_rate=1e-3))
+    return (recipe.steps * a_step + reads * a_picture) / 60
 
 
 def write_table(
@@ -519,7 +725,8 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
 
 
 def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
-    """The table of the report, a row for each figure."""
+    """The table of the report, a row for each figure; of trials none."""
+    results = [outcome for outcome in results if not outcome.run.experiment.trial]
     header = ("network", "test", "measure", "n", "seeds", "here", "published", "steps", "minutes")
     rows = [header, tuple("---" for _ in header)]
     for experiment in dict.fromkeys(outcome.run.experiment.title for outcome in results):
@@ -575,13 +782,22 @@ def study_command(
     dry_run: bool,
     workers: int | None,
     compiled: bool,
+    cluster: bool = False,
 ) -> None:
     """``facevalue study NAME``: see `run_study`; prints the table.  NAME ``list`` prints the studies."""
     if name == "list":
         print("\n".join(f"{study.name:<12}{study.title}" for study in studies().values()))
         return
     folder = run_study(
-        name, data=data, out=out, seeds=seeds, budget=budget, dry_run=dry_run, workers=workers, compiled=compiled
+        name,
+        data=data,
+        out=out,
+        seeds=seeds,
+        budget=budget,
+        dry_run=dry_run,
+        workers=workers,
+        compiled=compiled,
+        cluster=cluster,
     )
     if not dry_run:
         lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()

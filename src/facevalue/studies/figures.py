@@ -106,7 +106,7 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9, loc="upper right")
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()

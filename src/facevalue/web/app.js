@@ -2,6 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { Pad } from "./pad.js";
+import { History } from "./history.js";
 import { Reader } from "./reader/reader.js";
 import { fromDrawable } from "./reader/pictures.js";
 import { Region } from "./region.js";
@@ -29,6 +30,7 @@ const PRIVACY = {
 const service = new Service(new URL("./", document.baseURI));
 const camera = new Camera(video);
 const pad = new Pad(element("pad"), () => readSoon());
+const history = new History(service);
 const region = new Region(overlay, element("whole"), () => readSoon());
 
 let kinds = new Map(); // entries of /v1/kinds by their kind
@@ -112,8 +114,20 @@ async function readNow() {
   }
 }
 
+// What directions mean on the dial, as the fields say: low, high, and the sweep as text, "" where it is seen.
+function dialScale() {
+  const { low, high, sweep } = choices.elements;
+  if (!low.checkValidity() || !high.checkValidity() || low.valueAsNumber === high.valueAsNumber) {
+    throw new Problem("The scale needs two different numbers.");
+  }
+  return { low: low.valueAsNumber, high: high.valueAsNumber, sweep: sweep.value };
+}
+
 async function readThere({ blob, canvas, type }, asKind) {
-  return service.read(blob ?? (await canvas.convertToBlob({ type, quality: 0.92 })), asKind);
+  const taken = blob ?? (await canvas.convertToBlob({ type, quality: 0.92 }));
+  if (asKind !== "dial") return service.read(taken, asKind);
+  const { low, high, sweep } = dialScale();
+  return service.read(taken, asKind, { range: `${low}:${high}`, ...(sweep && { sweep }) });
 }
 
 async function readHere({ blob, canvas }, asKind) {
@@ -128,9 +142,11 @@ async function readHere({ blob, canvas }, asKind) {
     readers.delete(asKind);
     throw error;
   }
-  if (canvas) return reader.read(fromDrawable(canvas, canvas.width, canvas.height), [1, 1], 4);
+  const dial = asKind === "dial" ? dialScale() : {};
+  if (dial.sweep !== undefined) dial.sweep = dial.sweep ? dial.sweep.split(":").map(Number) : null;
+  if (canvas) return reader.read(fromDrawable(canvas, canvas.width, canvas.height), [1, 1], 4, dial);
   try {
-    return await reader.readFile(blob, 4);
+    return await reader.readFile(blob, 4, dial);
   } catch {
     throw new Problem("This browser can't open the picture; the server may.");
   }
@@ -181,6 +197,7 @@ function arrange() {
   element("undo").hidden = element("clear").hidden = from !== "pad";
   element("hint").textContent = hasPicture || from !== "picture" ? HINTS[from] : "";
   element("privacy").textContent = PRIVACY[place()];
+  element("dial").hidden = kind() !== "dial";
   for (const option of choices.elements.kind) {
     option.disabled = !kinds.has(option.value) || (from === "pad" && option.value !== "digits");
   }
@@ -211,11 +228,11 @@ async function changeSource() {
   }
 }
 
-// Where to hold the instrument: a square for clocks, a band for digits.
+// Where to hold the instrument: a square for clocks and dials, a band for digits.
 function guide() {
   const shape = video.videoWidth / video.videoHeight;
-  const width = kind() === "clock" ? Math.min(0.9 / shape, 0.9) : 0.8;
-  const height = kind() === "clock" ? width * shape : (width * shape) / 4;
+  const width = kind() === "digits" ? 0.8 : Math.min(0.9 / shape, 0.9);
+  const height = kind() === "digits" ? (width * shape) / 4 : width * shape;
   return { x: (1 - width) / 2, y: (1 - height) / 2, width, height };
 }
 
@@ -229,6 +246,7 @@ choices.addEventListener("change", ({ target }) => {
   if (target.id === "token") {
     service.token = target.value.trim();
     readers = new Map();
+    history.load();
   }
   if (target.name !== "source") {
     showMarks({});
@@ -277,6 +295,7 @@ async function begin() {
   const inBrowser = [...choices.elements.place].find(({ value }) => value === "browser");
   inBrowser.disabled = !what.in_browser;
   if (!what.in_browser) inBrowser.parentElement.title = "Needs: facevalue serve --fetch-web";
+  if (what.log) history.begin();
   changeSource();
 }
 

@@ -18,14 +18,20 @@ export class Service {
     return (await this.ask("v1/kinds")).json();
   }
 
+  // What a watcher has stored, oldest first, at most so many of the newest.
+  async log(since, limit) {
+    return (await this.ask(`v1/log?since=${encodeURIComponent(since)}&limit=${limit}`)).json();
+  }
+
   // The ONNX file of an entry of kinds().
   async weight(of) {
     return (await this.ask(of.weight)).arrayBuffer();
   }
 
-  async read(blob, kind) {
+  // dial: of a dial {range, sweep}, as facevalue read takes them.
+  async read(blob, kind, dial = {}) {
     const type = blob.type.startsWith("image/") ? blob.type : "application/octet-stream";
-    const address = `v1/read?kind=${encodeURIComponent(kind)}&top=4&marks=1`;
+    const address = `v1/read?${new URLSearchParams({ kind, top: 4, marks: 1, ...dial })}`;
     const answer = await this.ask(address, { method: "POST", body: blob, headers: { "Content-Type": type } });
     return answer.json();
   }

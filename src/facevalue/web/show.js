@@ -25,6 +25,12 @@ export function showReading(reading, threshold, place) {
   element("details").textContent = detailsOf(reading, place);
 }
 
+const SURE = {
+  clock: "Sure, to within a minute",
+  dial: "Sure, to within a hundredth of the scale",
+  digits: "Sure of every digit",
+};
+
 // Say it to screen readers, once: a camera reads the same again and again.
 function announce(text) {
   const status = element("status");
@@ -34,7 +40,7 @@ function announce(text) {
 function verdictOf({ kind, value, uncertain }) {
   if (value === "?") return "Not sure: no digit can be told here.";
   if (value.includes("?")) return "Not sure: a digit can't be told.";
-  if (!uncertain) return kind === "clock" ? "Sure, to within a minute" : "Sure of every digit";
+  if (!uncertain) return SURE[kind];
   return "Not sure: don't rely on it.";
 }
 
@@ -82,7 +88,7 @@ export function showNothing(message) {
 }
 
 // marks: polylines by name, in units of the overlay's view box.
-const WIDTHS = { dial: 2, digit: 2, second: 2, minute: 4, hour: 6 };
+const WIDTHS = { dial: 2, digit: 2, scale: 4, needle: 4, second: 2, minute: 4, hour: 6 };
 
 export function showMarks(marks) {
   const drawn = [];

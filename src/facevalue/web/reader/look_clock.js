@@ -12,7 +12,7 @@ const SECOND_HAND_SEEN = 0.2;
 const SECOND_HAND_APART = 9;
 
 export const CODEC = "clock/needles";
-export const ENOUGH_PX = 256;
+export const ENOUGH_PX = 224;
 
 export async function look(weight, picture) {
   const whole = wholePicture(picture);

@@ -1,10 +1,11 @@
 // Reads in the browser with the same ONNX files as the server: a picture in, the same JSON out. Nothing is sent.
 
 import * as clock from "./look_clock.js";
+import * as dial from "./look_dial.js";
 import * as row from "./look_row.js";
 import { openFile } from "./pictures.js";
 
-const LOOKS = { clock, digits: row };
+const LOOKS = { clock, dial, digits: row };
 
 let runtime = null;
 
@@ -47,16 +48,16 @@ export class Reader {
     };
   }
 
-  // Read a picture file (Blob). top: how many values are named.
-  async readFile(blob, top = 3) {
+  // Read a picture file (Blob). top: how many values are named.  dial: of a dial what directions mean, see dial.js.
+  async readFile(blob, top = 3, dial = {}) {
     const began = performance.now();
     const { picture, scale } = await openFile(blob, this.look.ENOUGH_PX);
-    return this.read(picture, scale, top, began);
+    return this.read(picture, scale, top, dial, began);
   }
 
   // Read RGB, see pictures.js.
-  async read(picture, scale = [1, 1], top = 3, began = performance.now()) {
-    const reading = this.look.makeReading(this.weight, await this.look.look(this.weight, picture), scale);
+  async read(picture, scale = [1, 1], top = 3, dial = {}, began = performance.now()) {
+    const reading = this.look.makeReading(this.weight, await this.look.look(this.weight, picture, dial), scale);
     const rounded = (share) => Number(share.toFixed(4));
     return {
       kind: this.kind,

@@ -1,0 +1,77 @@
+"""What a short training on forty pictures of one's own meter is worth.
+
+    python benchmarks/own_training.py --data DATA [--pictures 40] [--from dial]
+
+DATA holds meter-needles. Its pictures of one size that are of one meter (looked at: 142, 193 and 82 px) are told apart
+by their size; of each meter forty, drawn by seed, are given to ``facevalue train --from dial``, and the rest is read
+before and after. Nothing of it is shipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+import click
+import numpy as np
+from PIL import Image
+
+from facevalue import Reader, Scale
+from facevalue.reading import Reading
+from facevalue.tuning import tune
+
+METERS_PX = (142, 193, 82)
+TURN = Scale(sweep=(0, 360))
+
+
+def of_one_size(data: Path, side_px: int) -> list[tuple[Path, float]]:
+    """Pictures of that side with their labels, in the table's order."""
+    found = []
+    with open(data / "labels.csv", newline="", encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            with Image.open(data / row["file"]) as picture:
+                if picture.size == (side_px, side_px):
+                    found.append((data / row["file"], float(row["label"])))
+    return found
+
+
+def within(model: str | Path, rows: list[tuple[Path, float]]) -> tuple[float, float]:
+    """Shares within 0.1 and 0.2 of ten."""
+    reader = Reader("dial", model, scale=TURN)
+    read = [reading.number for reading in reader.read_many([p for p, _ in rows]) if isinstance(reading, Reading)]
+    off = np.abs((np.array(read) - np.array([label for _, label in rows]) + 5) % 10 - 5)
+    return float(np.mean(off <= 0.1 + 1e-6)), float(np.mean(off <= 0.2 + 1e-6))
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--pictures", default=40, show_default=True)
+@click.option("--from", "start", default="dial-1", show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def main(data: Path, pictures: int, start: str, seed: int) -> None:
+    """Print, meter by meter, how much is within 0.1 and 0.2 of ten before and after."""
+    for side_px in METERS_PX:
+        rows = of_one_size(data / "meter-needles", side_px)
+        Random(seed).shuffle(rows)
+        own, rest = rows[:pictures], rows[pictures:]
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "labels.csv"
+            with open(table, "w", newline="", encoding="utf-8") as stream:
+                writer = csv.writer(stream)
+                writer.writerow(("file", "label"))
+                writer.writerows((str(path.resolve()), label) for path, label in own)
+            began = time.perf_counter()
+            tuned = tune(start, table, scale=TURN, out=Path(folder) / "run")
+            seconds = time.perf_counter() - began
+            before, after = within(start, rest), within(tuned.run_dir, rest)
+        click.echo(
+            f"meter of {side_px} px: {pictures} given, {len(rest)} measured: within 0.1 {before[0]:.1%} before, "
+            f"{after[0]:.1%} after; within 0.2 {before[1]:.1%}, {after[1]:.1%}; {seconds:.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

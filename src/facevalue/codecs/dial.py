@@ -1,0 +1,262 @@
+"""The dial with one needle: where the needle points, where its scale begins and ends, its pose, and if there is one.
+
+Directions are clockwise degrees from up, in the picture's frame, and are probabilities over 120 bins of 3 degrees. A
+scale is a part of the turn (a pressure gauge) or all of it (a meter's sub-dial, which begins where it ends).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.codecs import Floats, Head, Target
+from facevalue.codecs.needles import local_direction, log_softmax, soft_circle
+from facevalue.errors import SettingError
+
+BINS = 120
+BIN_DEGREES = 360 / BINS
+POSE_NUMBERS = 7
+SHARES = 100  # a reading is right within one part of this many of its range
+DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
+UPRIGHT_DEGREES = 5.0  # how straight dials are photographed, standard deviation
+TURNED = 0.05  # share of those that stand in any way
+
+
+def upright_prior() -> Floats:
+    """(120,) log-probability of where the zero of a full turn points before it is seen: mostly up."""
+    away = np.minimum(np.arange(BINS), BINS - np.arange(BINS)) * BIN_DEGREES
+    peak = np.exp(-0.5 * (away / UPRIGHT_DEGREES) ** 2)
+    return np.asarray(np.log((1 - TURNED) * peak / peak.sum() + TURNED / BINS), dtype=np.float32)
+
+
+def parse_pair(text: str) -> tuple[float, float]:
+    """``LOW:HIGH`` as two numbers. Raises SettingError."""
+    first, _, last = text.partition(":")
+    try:
+        return float(first), float(last)
+    except ValueError:
+        raise SettingError(f"{text!r}: expected two numbers with a colon, such as 0:10 or -1:1.5") from None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the directions of a needle mean.
+
+    low, high: values at the scale's two ends.  sweep: directions of the two ends, clockwise degrees from up, for 0:360
+    a full turn from up; None where the network finds them.  clockwise: the way in which values rise; None where the
+    network says it.
+    """
+
+    low: float = DECADE[0]
+    high: float = DECADE[1]
+    sweep: tuple[float, float] | None = None
+    clockwise: bool | None = None
+
+    @classmethod
+    def from_text(cls, span: str | None, sweep: str | None, direction: str | None) -> Scale | None:
+        """Of texts as people write them, None where all are absent: span ``LOW:HIGH``, sweep ``START:END``, direction
+        ``clockwise`` or ``counterclockwise``.  Raises SettingError.
+        """
+        if span is None and sweep is None and direction is None:
+            return None
+        if direction not in (None, "clockwise", "counterclockwise"):
+            raise SettingError(f"direction {direction!r}: expected clockwise or counterclockwise")
+        low, high = DECADE if span is None else parse_pair(span)
+        clockwise = None if direction is None else direction == "clockwise"
+        return cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.high, *(self.sweep or ()))
+        if not all(math.isfinite(number) for number in numbers) or self.low == self.high:
+            raise SettingError(f"a range from {self.low:g} to {self.high:g}: expected two different numbers")
+        if self.sweep is not None and not 0 < abs(self.sweep[1] - self.sweep[0]) <= 360:
+            raise SettingError(
+                f"a sweep from {self.sweep[0]:g} to {self.sweep[1]:g} degrees: expected two different directions, "
+                "at most a full turn apart"
+            )
+
+    @property
+    def decimals(self) -> int:
+        """As many as tell a hundredth of the range."""
+        return max(0, math.ceil(-math.log10(abs(self.high - self.low) / SHARES) - 1e-9))
+
+    def text(self, value: float) -> str:
+        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"  # + 0.0: no -0
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A scale as it lies in one picture.
+
+    start: direction of the low end, degrees.  sweep: degrees from there to the high end, clockwise ones positive.
+    """
+
+    low: float
+    high: float
+    start: float
+    sweep: float
+
+    @property
+    def full(self) -> bool:
+        """Whether the scale ends where it begins."""
+        return abs(self.sweep) > 360 - BIN_DEGREES
+
+    def to_dict(self) -> dict[str, float]:
+        """The JSON object ``scale`` of a reading: values, and clockwise degrees from up."""
+        return {"low": self.low, "high": self.high, "start": round(self.start, 1), "sweep": round(self.sweep, 1)}
+
+    def share_apart(self, a: float, b: float) -> float:
+        """How far two values are apart, as a share of the range; the shorter way where the scale is a full turn."""
+        share = abs(a - b) / abs(self.high - self.low)
+        return min(share % 1, 1 - share % 1) if self.full else share
+
+    def value(self, degrees: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """The value where a needle points; beyond the scale that of its nearer end."""
+        way = math.copysign(1.0, self.sweep)
+        along = np.asarray((degrees - self.start) * way, dtype=np.float64) % 360
+        length = abs(self.sweep)
+        beyond = along > length
+        along = np.where(beyond, np.where(along - length < 360 - along, length, 0.0), along)
+        return np.asarray(self.low + (self.high - self.low) * along / length)
+
+    def degrees(self, value: float) -> float:
+        """Where a needle that shows this value points, 0 <= degrees < 360."""
+        return float((self.start + self.sweep * (value - self.low) / (self.high - self.low)) % 360)
+
+
+UPRIGHT = upright_prior()
+
+
+@dataclass(frozen=True)
+class DialBelief:
+    """What one picture says of its dial.
+
+    needle, start, end: (120,) log-probabilities of the directions of the needle and of the scale's low and high end.
+    full: probability that the scale goes all the way round, where start and end are both its zero.  clockwise: that
+    values rise clockwise.  dial: that there is a dial with a needle.  pose: (7,), see ``sources.camera``.
+    """
+
+    needle: Floats
+    start: Floats
+    end: Floats
+    full: float
+    clockwise: float
+    dial: float
+    pose: Floats
+
+    def joined_with(self, other: DialBelief) -> DialBelief:
+        """This belief, with what another look at the same dial says of directions multiplied in."""
+        return dataclasses.replace(
+            self,
+            needle=log_softmax(self.needle + other.needle),
+            start=log_softmax(self.start + other.start),
+            end=log_softmax(self.end + other.end),
+            full=(self.full + other.full) / 2,
+            clockwise=(self.clockwise + other.clockwise) / 2,
+        )
+
+    def degrees(self) -> float:
+        """The needle's likeliest direction, between the bins where its peak lies so, 0 <= degrees < 360."""
+        return local_direction(self.needle)
+
+    def mass_near(self, degrees: float, reach_degrees: float) -> float:
+        """Probability that the needle is within reach of a direction."""
+        return mass_near(self.needle, degrees, reach_degrees)
+
+    def place(self, scale: Scale) -> Placed:
+        """The scale as it lies in this picture: as it was given, or as it is seen."""
+        if scale.sweep is not None:
+            first, last = scale.sweep
+            length = abs(last - first)
+            clockwise = (last > first) if scale.clockwise is None else scale.clockwise
+            start = first if (last > first) == clockwise else last
+            return Placed(scale.low, scale.high, start % 360, length if clockwise else -length)
+        clockwise = self.clockwise >= 0.5 if scale.clockwise is None else scale.clockwise
+        way = 1.0 if clockwise else -1.0
+        if self.full >= 0.5:
+            seen = (self.start + self.end) / 2 + UPRIGHT
+            zero = local_direction(log_softmax(seen.astype(np.float32)))
+            return Placed(scale.low, scale.high, zero, way * 360.0)
+        start, end = local_direction(self.start), local_direction(self.end)
+        length = (end - start) * way % 360
+        return Placed(scale.low, scale.high, start, way * (length or 360.0))
+
+    def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
+        """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another."""
+        log_probability = self.needle.copy()
+        centres = np.arange(BINS) * BIN_DEGREES
+        found: list[tuple[float, float]] = []
+        for _ in range(count):
+            if not np.isfinite(log_probability.max()):
+                break
+            degrees = local_direction(log_probability, reach=1)
+            found.append((degrees, self.mass_near(degrees, 1.5 * BIN_DEGREES)))
+            away = np.abs((centres - degrees + 180) % 360 - 180)
+            log_probability[away <= apart_degrees] = -np.inf
+        return found[:1] + sorted(found[1:], key=lambda candidate: -candidate[1])
+
+
+def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:
+    """Probability within reach of a direction; bins that reach cuts count by their part inside."""
+    centres = np.arange(BINS) * BIN_DEGREES
+    away = np.abs((centres - degrees + 180) % 360 - 180)
+    inside = np.clip((reach_degrees - away) / BIN_DEGREES + 0.5, 0, 1)
+    return float((np.exp(log_probability) * inside).sum())
+
+
+class DialNeedle:
+    """Codec of dials with one needle."""
+
+    name = "dial/needle"
+    heads: tuple[Head, ...] = (
+        Head("needle", BINS, "circle", 1.0),
+        Head("start", BINS, "circle", 0.5),
+        Head("end", BINS, "circle", 0.5),
+        Head("full", 2, "classes", 0.1),
+        Head("clockwise", 2, "classes", 0.1),
+        Head("dial", 2, "classes", 0.2),
+        Head("pose", POSE_NUMBERS, "vector", 4.0),
+    )
+    sigma: ClassVar[Mapping[str, float]] = {"needle": 2.2, "start": 2.5, "end": 2.5}  # of the soft targets, degrees
+
+    def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
+        """labels: needle, start, end (N,) degrees, full and clockwise (N,) 0 or 1, pose (N, 7); NaN where unknown.
+
+        Without a dial its needle is uniform, so that nothing is read with confidence there.
+        """
+        ones = np.ones(len(labels["needle"]), dtype=np.float32)
+        has_dial = ~np.isnan(labels["needle"])
+        targets = {"needle": Target(soft_circle(labels["needle"], BINS, self.sigma["needle"]), ones)}
+        for name in ("start", "end"):
+            known = (~np.isnan(labels[name])).astype(np.float32)
+            targets[name] = Target(soft_circle(labels[name], BINS, self.sigma[name]), known)
+        for name in ("full", "clockwise"):
+            known = (~np.isnan(labels[name])).astype(np.float32)
+            targets[name] = Target(np.nan_to_num(labels[name]).astype(np.int64), known)
+        targets["dial"] = Target(has_dial.astype(np.int64), ones)
+        known = (~np.isnan(labels["pose"]).any(axis=1)).astype(np.float32)
+        targets["pose"] = Target(np.nan_to_num(labels["pose"]).astype(np.float32), known)
+        return targets
+
+    def decode(self, outputs: Mapping[str, Floats]) -> list[DialBelief]:
+        """outputs: one (N, size) float32 array of raw head outputs for each head.  Returns N beliefs."""
+        circles = {name: log_softmax(outputs[name]) for name in ("needle", "start", "end")}
+        shares = {name: np.exp(log_softmax(outputs[name]))[:, 1] for name in ("full", "clockwise", "dial")}
+        return [
+            DialBelief(
+                needle=circles["needle"][i],
+                start=circles["start"][i],
+                end=circles["end"][i],
+                full=float(shares["full"][i]),
+                clockwise=float(shares["clockwise"][i]),
+                dial=float(shares["dial"][i]),
+                pose=np.asarray(outputs["pose"][i], dtype=np.float32),
+            )
+            for i in range(len(outputs["needle"]))
+        ]

@@ -1,0 +1,172 @@
+"""How a dial is looked at: once on the whole picture, which says where the dial stands; and where that is far from
+filling the picture, or leaves doubt, a second time, straightened by what was seen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevalue.codecs.clock import pose_matrix
+from facevalue.codecs.dial import SHARES, DialBelief, Placed, Scale, mass_near
+from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
+from facevalue.reading import Alternative, Polyline, Reading
+
+if TYPE_CHECKING:
+    from facevalue.reader import Weight
+
+FILL = 0.9  # radius of the straightened dial, as training draws it
+ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side stays this large
+RUNNERS_UP = 9
+SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
+STRAIGHT_RADII, STRAIGHT_STRETCH, STRAIGHT_OFFSET = (0.72, 1.1), 0.15, 0.14
+LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
+ENDS_REACH_DEGREES = 6.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What two passes over one picture saw, and what follows from both.
+
+    frame: homography of the second one's [-1, 1]^2 to picture pixels.  scale: what directions mean; placed: as it lies
+    in the picture.
+    """
+
+    first: DialBelief
+    second: DialBelief
+    both: DialBelief
+    frame: NDArray[np.float64]
+    scale: Scale
+    placed: Placed
+
+    @property
+    def value(self) -> float:
+        """The value read; of a scale that ends where it begins below its high end."""
+        return float(self.placed.value(self.both.degrees()))
+
+    @property
+    def reach_degrees(self) -> float:
+        """A hundredth of the scale."""
+        return max(LEAST_REACH_DEGREES, abs(self.placed.sweep) / SHARES)
+
+    def features(self) -> dict[str, float]:
+        """What the confidence is computed from, see ``calibration``, each 0..1.
+
+        both, first, second: probability that the needle is within a hundredth of the scale of where it was read, by
+        each pass (twice as far for a single pass).  ends: that the scale's ends are where they were seen, 1 where its
+        sweep was given.  dial: that there is one.
+        """
+        degrees = self.both.degrees()
+        ends = 1.0
+        if self.scale.sweep is None:
+            end = self.placed.start + self.placed.sweep
+            ends = min(
+                mass_near(self.both.start, self.placed.start, ENDS_REACH_DEGREES),
+                mass_near(self.both.end, end, ENDS_REACH_DEGREES),
+                max(self.both.full, 1 - self.both.full),
+                1.0 if self.scale.clockwise is not None else max(self.both.clockwise, 1 - self.both.clockwise),
+            )
+        return {
+            "both": self.both.mass_near(degrees, self.reach_degrees),
+            "first": self.first.mass_near(degrees, 2 * self.reach_degrees),
+            "second": self.second.mass_near(degrees, 2 * self.reach_degrees),
+            "ends": ends,
+            "dial": min(self.first.dial, self.second.dial),
+        }
+
+
+def look_at(weight: Weight, source: Source, dial: Scale | None = None) -> tuple[Look, tuple[float, float]]:
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
+    rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
+    return look(weight, rgb, dial), scale
+
+
+def look(weight: Weight, rgb: RGB, dial: Scale | None = None) -> Look:
+    """Read the whole picture; unless that is sure of a dial that fills it, straighten it, read again, and join the two.
+
+    dial: what directions mean, 0 to 10 where the network sees the scale's ends when None.
+    """
+    scale = dial or Scale()
+    whole = whole_picture(rgb)
+    first = look_through(weight, rgb, whole)
+    if is_straight(first.pose) and first.mass_near(first.degrees(), SURE_REACH_DEGREES) > SURE:
+        return Look(first, first, first, whole, scale, first.place(scale))
+    frame = whole @ pose_matrix(first.pose, 0.0) @ np.diag([1 / FILL, 1 / FILL, 1.0])
+    second = look_through(weight, rgb, frame)
+    both = second.joined_with(first)
+    return Look(first, second, both, frame, scale, both.place(scale))
+
+
+def is_straight(pose: NDArray[np.float32]) -> bool:
+    """Whether a dial nearly fills the picture, in its middle and seen from the front. pose: see ``sources.camera``."""
+    cx, cy, sxx, sxy, syy = (float(number) for number in pose[:5])
+    return (
+        STRAIGHT_RADII[0] < min(sxx, syy)
+        and max(sxx, syy) < STRAIGHT_RADII[1]
+        and abs(sxx - syy) < STRAIGHT_STRETCH
+        and 2 * abs(sxy) < STRAIGHT_STRETCH
+        and max(abs(cx), abs(cy)) < STRAIGHT_OFFSET
+    )
+
+
+def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> DialBelief:
+    outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
+    belief: DialBelief = weight.codec.decode(outputs)[0]
+    return belief
+
+
+def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    candidates = look.both.candidates(RUNNERS_UP + 1)
+    value = look.value
+    confidence = weight.calibration.confidence(look.features())
+    # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
+    spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
+    others = [
+        Alternative(value_text(look, float(look.placed.value(degrees))), min(spare * mass, confidence))
+        for degrees, mass in candidates[1:]
+    ]
+    return Reading(
+        kind=weight.kind,
+        value=value_text(look, value),
+        number=round(value, look.scale.decimals + 2),
+        confidence=confidence,
+        uncertain=confidence < weight.calibration.threshold,
+        alternatives=tuple(others),
+        model=weight.name,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        marks=place_marks(look, scale),
+        scale=look.placed,
+    )
+
+
+def value_text(look: Look, value: float) -> str:
+    """A value as a person would write it; a needle just before the zero of a full turn shows the zero."""
+    text = look.scale.text(value)
+    if look.placed.full and text == look.scale.text(look.scale.high):
+        return look.scale.text(look.scale.low)
+    return text
+
+
+def place_marks(look: Look, scale: tuple[float, float]) -> dict[str, Polyline]:
+    """Outline of the dial, its scale and the direction of the needle, in pixels of the full-size picture."""
+    dial_to_px = look.frame @ pose_matrix(look.second.pose, 0.0)
+
+    def to_px(degrees: NDArray[np.float64], radius: NDArray[np.float64] | float) -> Polyline:
+        angle = np.radians(degrees)
+        points = np.stack([radius * np.sin(angle), -radius * np.cos(angle), np.ones_like(angle)])
+        x, y, w = dial_to_px @ points
+        w = np.where(np.abs(w) < 1e-6, 1e-6, w)
+        # Marks count pixel centres from 0, homographies from the picture's corner.
+        return tuple((float(a) * scale[0] - 0.5, float(b) * scale[1] - 0.5) for a, b in zip(x / w, y / w, strict=True))
+
+    placed = look.placed
+    needle = look.both.degrees()
+    return {
+        "dial": to_px(np.linspace(0, 360, 72, endpoint=False), 1.0),
+        "scale": to_px(np.linspace(placed.start, placed.start + placed.sweep, 48), 0.92),
+        "needle": to_px(np.array([needle, needle]), np.array([0.0, 0.8])),
+    }

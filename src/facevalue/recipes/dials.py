@@ -1,0 +1,65 @@
+"""Dial recipes.
+
+dials/wild    The reader of needle dials: drawn sub-dials of meters and gauges, half of each.
+              facevalue train dials/wild --compile
+dials/wild-2  Goes on from it, with drawings of what its misses on meters' needles showed.
+              facevalue train dials/wild-2 --compile --from runs/dials-wild-...
+dials/wild-3  The shipped reader: goes on from that in the same way.
+              facevalue train dials/wild-3 --compile --from runs/dials-wild-2-...
+dials/tiny    A minute of one core, to try the way from drawing to reading. It reads little.
+              facevalue train dials/tiny
+"""
+
+import dataclasses
+
+from facevalue.recipes import Recipe
+
+WILD = Recipe(
+    name="dials/wild",
+    kind="dial",
+    source="dials/wild",
+    codec="dial/needle",
+    size_px=80,
+    widths=(24, 48, 96, 160),
+    blocks=(0, 1, 2, 1),
+    hidden=256,
+    squeeze=64,
+    steps=4000,
+)
+RECIPES = (
+    WILD,
+    dataclasses.replace(
+        WILD,
+        name="dials/wild-2",
+        parent="dials/wild",
+        steps=2500,
+        learning_rate=1.2e-3,
+        decay=0.9,
+        warmup_steps=50,
+        seed=2,
+    ),
+    dataclasses.replace(
+        WILD,
+        name="dials/wild-3",
+        parent="dials/wild-2",
+        steps=1200,
+        learning_rate=8e-4,
+        decay=0.9,
+        warmup_steps=50,
+        seed=3,
+    ),
+    Recipe(
+        name="dials/tiny",
+        kind="dial",
+        source="dials/wild",
+        codec="dial/needle",
+        size_px=48,
+        widths=(16, 32, 64),
+        blocks=(0, 1, 1),
+        hidden=128,
+        squeeze=32,
+        steps=200,
+        batch_size=64,
+        warmup_steps=20,
+    ),
+)

@@ -1,0 +1,57 @@
+"""A short trial of a network on this machine, from which a study tells how long it will take."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facevalue.codecs import make_codec
+from facevalue.optimizer import make_optimizers
+from facevalue.recipes import Recipe
+from facevalue.training import make_network, to_tensor
+
+STEPS = 2  # after one that does not count
+NOISE_SEED = 1
+
+
+@functools.lru_cache(maxsize=256)
+def try_out(recipe: Recipe) -> tuple[float, float]:
+    """Seconds of a training step and of reading a picture, on noise; the making of pictures is not in them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = make_network(recipe, make_codec(recipe.codec)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay, recipe.optimizer, recipe.l2)
+    across, down = recipe.frame_px
+    noise = np.random.default_rng(NOISE_SEED).integers(0, 256, (recipe.batch_size, down, across, 3), dtype=np.uint8)
+
+    def read() -> Tensor:
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            outputs = network(to_tensor(noise, device))
+        return torch.stack([output.float().square().mean() for output in outputs.values()]).sum()
+
+    def step() -> None:
+        read().backward()  # type: ignore[no-untyped-call]
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    network.train()
+    a_step = seconds_of(step)
+    network.eval()
+    with torch.inference_mode():
+        return a_step, seconds_of(read) / recipe.batch_size
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Mean of STEPS times, after one that does not count."""
+    work()
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / STEPS

@@ -1,0 +1,114 @@
+// How a dial is looked at, as look_dial.py: the whole picture, then the dial straightened by what was seen.
+
+import { confidenceOf } from "./calibration.js";
+import { poseMatrix } from "./clock.js";
+import {
+  decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, textOf, valueAt,
+} from "./dial.js";
+import { localDirection } from "./needles.js";
+import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
+
+const FILL = 0.9;
+const RUNNERS_UP = 9;
+const SURE = 0.9;
+const SURE_REACH_DEGREES = 7.2;
+const LEAST_RADIUS = 0.72;
+const MOST_RADIUS = 1.1;
+const MOST_STRETCH = 0.15;
+const MOST_OFFSET = 0.14;
+const LEAST_REACH_DEGREES = 1.5;
+const ENDS_REACH_DEGREES = 6;
+
+export const CODEC = "dial/needle";
+export const ENOUGH_PX = 192;
+
+// dial: what directions mean, see makeScale; 0 to 10 where the scale's ends are seen when not given.
+export async function look(weight, picture, dial) {
+  const scale = makeScale(dial);
+  const whole = wholePicture(picture);
+  const first = await lookThrough(weight, picture, whole);
+  const seen = massNear(first.needle, localDirection(first.needle), SURE_REACH_DEGREES);
+  if (isStraight(first.pose) && seen > SURE) {
+    return { first, second: first, both: first, frame: whole, scale, placed: placeScale(first, scale) };
+  }
+  const frame = multiply(multiply(whole, poseMatrix(first.pose, 0)), diagonal(1 / FILL, 1 / FILL, 1));
+  const second = await lookThrough(weight, picture, frame);
+  const both = joinDials(second, first);
+  return { first, second, both, frame, scale, placed: placeScale(both, scale) };
+}
+
+function isStraight([cx, cy, sxx, sxy, syy]) {
+  return (
+    Math.min(sxx, syy) > LEAST_RADIUS && Math.max(sxx, syy) < MOST_RADIUS && Math.abs(sxx - syy) < MOST_STRETCH &&
+    2 * Math.abs(sxy) < MOST_STRETCH && Math.max(Math.abs(cx), Math.abs(cy)) < MOST_OFFSET
+  );
+}
+
+async function lookThrough(weight, picture, frame) {
+  return decodeDial(await weight.run(warp(picture, frame, weight.frame_px)));
+}
+
+function features({ first, second, both, scale, placed }) {
+  const degrees = localDirection(both.needle);
+  const reach = Math.max(LEAST_REACH_DEGREES, Math.abs(placed.sweep) / 100);
+  const ends = scale.sweep !== null ? 1 : Math.min(
+    massNear(both.start, placed.start, ENDS_REACH_DEGREES),
+    massNear(both.end, placed.start + placed.sweep, ENDS_REACH_DEGREES),
+    Math.max(both.full, 1 - both.full),
+    scale.clockwise !== null ? 1 : Math.max(both.clockwise, 1 - both.clockwise),
+  );
+  return {
+    both: massNear(both.needle, degrees, reach),
+    first: massNear(first.needle, degrees, 2 * reach),
+    second: massNear(second.needle, degrees, 2 * reach),
+    ends,
+    dial: Math.min(first.dial, second.dial),
+  };
+}
+
+// {value, number, confidence, uncertain, alternatives, marks, scale} of a look; all alternatives, unrounded.
+export function makeReading(weight, seen, pictureScale) {
+  const { both, scale, placed } = seen;
+  const [[, mass], ...others] = directions(both, RUNNERS_UP + 1);
+  const value = valueAt(placed, localDirection(both.needle));
+  const confidence = confidenceOf(weight.calibration, features(seen));
+  const spare = (1 - confidence) / Math.max(1 - mass, 1e-6);
+  const rounded = (degrees) => Number(degrees.toFixed(1));
+  return {
+    value: valueText(seen, value),
+    number: Number(value.toFixed(decimalsOf(scale) + 2)),
+    confidence,
+    uncertain: confidence < weight.calibration.threshold,
+    alternatives: others.map(([degrees, share]) => ({
+      value: valueText(seen, valueAt(placed, degrees)), confidence: Math.min(spare * share, confidence),
+    })),
+    marks: placeMarks(seen, pictureScale),
+    scale: { low: placed.low, high: placed.high, start: rounded(placed.start), sweep: rounded(placed.sweep) },
+  };
+}
+
+function valueText({ scale, placed }, value) {
+  const text = textOf(scale, value);
+  return isFull(placed) && text === textOf(scale, scale.high) ? textOf(scale, scale.low) : text;
+}
+
+// Outline of the dial, its scale and the direction of the needle; pixel centres count from 0.
+function placeMarks({ second, both, frame, placed }, scale) {
+  const toPixels = multiply(frame, poseMatrix(second.pose, 0));
+  const at = (degrees, length) => {
+    const angle = (degrees * Math.PI) / 180;
+    const [x, y] = [length * Math.sin(angle), -length * Math.cos(angle)];
+    let w = toPixels[6] * x + toPixels[7] * y + toPixels[8];
+    if (Math.abs(w) < 1e-6) w = 1e-6;
+    return [
+      ((toPixels[0] * x + toPixels[1] * y + toPixels[2]) / w) * scale[0] - 0.5,
+      ((toPixels[3] * x + toPixels[4] * y + toPixels[5]) / w) * scale[1] - 0.5,
+    ];
+  };
+  const needle = localDirection(both.needle);
+  return {
+    dial: Array.from({ length: 72 }, (_, k) => at(k * 5, 1)),
+    scale: Array.from({ length: 48 }, (_, k) => at(placed.start + (placed.sweep * k) / 47, 0.92)),
+    needle: [at(0, 0), at(needle, 0.8)],
+  };
+}

@@ -1,0 +1,437 @@
+"""Dials: what a scale makes of directions, the codec's way there and back, drawn pictures and what is read there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from facevalue import look_dial
+from facevalue.calibration import FEATURES_OF, Calibration
+from facevalue.cli import main
+from facevalue.codecs import make_codec
+from facevalue.codecs.dial import BINS, DialBelief, Placed, Scale
+from facevalue.codecs.needles import log_softmax, soft_circle
+from facevalue.errors import ModelError, SettingError
+from facevalue.judging import kind_of
+from facevalue.labels import Labelled
+from facevalue.reader import Reader
+from facevalue.reading import Reading, draw_overlay
+from facevalue.sources.dials import DialBatch, DialSource
+
+CODEC = make_codec("dial/needle")
+SIZE_PX = 32
+
+
+def circle(degrees: float, sigma: float = 2.5) -> NDArray[np.float32]:
+    return log_softmax(np.log(np.maximum(soft_circle(np.array([degrees]), BINS, sigma), 1e-30)))[0]
+
+
+def belief(
+    needle: float, start: float = 225.0, end: float = 135.0, full: float = 0.0, clockwise: float = 1.0
+) -> DialBelief:
+    pose = np.array([0, 0, 0.9, 0, 0.9, 0, 0], np.float32)
+    return DialBelief(circle(needle), circle(start), circle(end), full, clockwise, 1.0, pose)
+
+
+# ---- scales
+
+
+@pytest.mark.parametrize(
+    ("sweep", "clockwise", "degrees", "value"),
+    [
+        ((225, 495), None, 0.0, 5.0),
+        ((-135, 135), None, 0.0, 5.0),
+        ((225, 495), None, 225.0, 0.0),
+        ((225, 495), None, 135.0, 10.0),
+        ((225, 495), None, 150.0, 10.0),  # on its stop, beyond the high end
+        ((225, 495), None, 200.0, 0.0),  # before the low end
+        ((0, 360), None, 36.0, 1.0),
+        ((0, 360), False, 36.0, 9.0),  # a sub-dial that turns the other way: 10 less the label of a clockwise one
+        ((0, 360), True, 359.0, 10 * 359 / 360),
+        ((360, 0), None, 36.0, 9.0),
+        ((135, -135), None, 0.0, 5.0),
+        ((135, -135), None, 90.0, 10 / 6),
+        ((-45, 45), False, 45.0, 0.0),  # its low end is the right one when values rise the other way
+        ((90, 270), None, 180.0, 5.0),
+    ],
+)
+def test_a_given_sweep_says_what_directions_mean(
+    sweep: tuple[float, float], clockwise: bool | None, degrees: float, value: float
+) -> None:
+    placed = belief(degrees).place(Scale(0, 10, sweep, clockwise))
+    assert float(placed.value(degrees)) == pytest.approx(value, abs=1e-9)
+
+
+@given(
+    st.floats(-1000, 1000),
+    st.floats(0.1, 1000),
+    st.floats(0, 360),
+    st.floats(60, 330),
+    st.sampled_from((-1, 1)),
+    st.floats(0.01, 0.99),
+)
+def test_a_value_points_where_it_is_read(
+    low: float, span: float, start: float, length: float, way: int, share: float
+) -> None:
+    placed = Placed(low, low + span, start, way * length)
+    value = low + share * span
+    assert float(placed.value(placed.degrees(value))) == pytest.approx(value, abs=1e-6 * max(abs(low), span))
+
+
+def test_unseen_ends_are_taken_from_the_picture() -> None:
+    placed = belief(0.0, start=230.0, end=130.0).place(Scale(0, 16))
+    assert placed.start == pytest.approx(230, abs=0.1)
+    assert placed.sweep == pytest.approx(260, abs=0.2)
+    assert float(placed.value(0.0)) == pytest.approx(8, abs=0.05)
+
+
+def test_a_full_turn_is_read_from_its_zero_in_the_way_that_is_seen_or_told() -> None:
+    seen = belief(36.0, start=0.0, end=0.0, full=1.0, clockwise=0.0)
+    assert float(seen.place(Scale()).value(36.0)) == pytest.approx(9, abs=0.05)
+    assert float(seen.place(Scale(clockwise=True)).value(36.0)) == pytest.approx(1, abs=0.05)
+    assert seen.place(Scale()).full
+    assert not belief(36.0).place(Scale()).full
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "text"),
+    [
+        (0, 10, 7.34, "7.3"),
+        (0, 1, 0.734, "0.73"),
+        (0, 160, 117.4, "117"),
+        (0, 16, 11.74, "11.7"),
+        (0, 4, 1.234, "1.23"),
+        (-1, 1.5, -0.004, "0.00"),
+        (10, 0, 7.34, "7.3"),
+        (0, 1000, 404, "404"),
+    ],
+)
+def test_a_value_has_as_many_decimals_as_tell_a_hundredth_of_its_range(
+    low: float, high: float, value: float, text: str
+) -> None:
+    assert Scale(low, high).text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"low": 3, "high": 3}, "two different numbers"),
+        ({"low": 0, "high": math.inf}, "two different numbers"),
+        ({"sweep": (10, 10)}, "two different directions"),
+        ({"sweep": (0, 361)}, "at most a full turn"),
+        ({"sweep": (0, math.nan)}, "two different numbers"),
+    ],
+)
+def test_an_impossible_scale_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        Scale(**fields)
+
+
+def test_how_far_two_values_are_apart() -> None:
+    assert Placed(0, 10, 0, 360).share_apart(9.9, 0.1) == pytest.approx(0.02)
+    assert Placed(0, 10, 225, 270).share_apart(9.9, 0.1) == pytest.approx(0.98)
+    assert Placed(0, 10, 0, -360).share_apart(0.0, 10.0) == pytest.approx(0.0)
+
+
+# ---- the codec
+
+
+@given(st.floats(0, 359.99), st.floats(0, 359.99), st.floats(0, 359.99), st.booleans(), st.booleans())
+def test_labels_survive_encode_and_decode(needle: float, start: float, end: float, full: bool, clockwise: bool) -> None:
+    labels = {
+        name: np.array([value], np.float32)
+        for name, value in (
+            ("needle", needle),
+            ("start", start),
+            ("end", end),
+            ("full", full),
+            ("clockwise", clockwise),
+        )
+    }
+    labels["pose"] = np.array([[0.1, -0.05, 0.8, 0.05, 0.7, 0.02, -0.04]], np.float32)
+    outputs = {}
+    for head in CODEC.heads:
+        target = CODEC.encode(labels)[head.name]
+        assert target.weight.tolist() == [1.0]
+        if head.kind == "classes":
+            outputs[head.name] = np.where(np.arange(2) == target.values[:, None], 8.0, -8.0).astype(np.float32)
+        elif head.kind == "vector":
+            outputs[head.name] = target.values
+        else:
+            outputs[head.name] = np.log(np.maximum(target.values, 1e-30)).astype(np.float32)
+    (read,) = CODEC.decode(outputs)
+    assert abs((read.degrees() - needle + 180) % 360 - 180) < 0.2
+    for name, true in (("start", start), ("end", end)):
+        placed = DialBelief(getattr(read, name), read.start, read.end, 0, 1, 1, read.pose)
+        assert abs((placed.degrees() - true + 180) % 360 - 180) < 0.2
+    assert (read.full > 0.5, read.clockwise > 0.5, read.dial > 0.5) == (full, clockwise, True)
+    np.testing.assert_allclose(read.pose, labels["pose"][0])
+
+
+def test_without_a_needle_nothing_is_read_with_confidence() -> None:
+    labels = DialBatch.empty(1, SIZE_PX).labels()
+    targets = CODEC.encode(labels)
+    np.testing.assert_allclose(targets["needle"].values, 1 / BINS)
+    assert targets["dial"].values.tolist() == [0]
+    for name in ("start", "end", "full", "clockwise", "pose"):
+        assert targets[name].weight.tolist() == [0.0], name
+
+
+def test_mass_counts_cut_bins_by_their_part() -> None:
+    flat = DialBelief(*([np.full(BINS, -math.log(BINS), np.float32)] * 3), 0, 1, 1, np.zeros(7, np.float32))
+    assert flat.mass_near(10.0, 36.0) == pytest.approx(72 / 360, abs=1e-3)
+    assert belief(100.0).mass_near(100.0, 10.0) > 0.99
+
+
+# ---- drawn dials
+
+
+@pytest.fixture(scope="module")
+def many() -> DialBatch:
+    """Some hundred small dials, a tenth of the pictures without one."""
+    return DialSource(size_px=SIZE_PX, empty=0.1).batch(5, 0, 600)
+
+
+def test_same_seed_and_step_same_pixels_and_labels() -> None:
+    one, other = (DialSource(size_px=SIZE_PX).batch(3, 7, 20) for _ in range(2))
+    assert (one.pictures == other.pictures).all()
+    for name, values in one.labels().items():
+        np.testing.assert_array_equal(values, other.labels()[name], err_msg=name)
+    third = DialSource(size_px=SIZE_PX).batch(3, 8, 20)
+    assert not (one.pictures == third.pictures).all(axis=(1, 2, 3)).any()
+
+
+def test_a_shorter_batch_is_the_start_of_a_longer_one() -> None:
+    short, long = (DialSource(size_px=SIZE_PX).batch(3, 7, count) for count in (7, 15))
+    assert (short.pictures == long.pictures[:7]).all()
+    np.testing.assert_array_equal(short.needle, long.needle[:7])
+
+
+def test_labels_are_in_their_ranges_and_go_together(many: DialBatch) -> None:
+    shown = ~np.isnan(many.needle)
+    assert 0.82 < shown.mean() < 0.97
+    for name in ("needle", "start", "end"):
+        values = getattr(many, name)[shown]
+        known = values[~np.isnan(values)]
+        assert ((known >= 0) & (known < 360)).all(), name
+    assert np.isnan(many.pose[~shown]).all() and not np.isnan(many.pose[shown]).any()
+    assert 0.3 < np.nanmean(many.full) < 0.7
+    assert 0.6 < np.nanmean(many.clockwise) < 0.97
+    for i in np.flatnonzero(shown & ~np.isnan(many.start) & ~np.isnan(many.clockwise)).tolist():
+        way = 1 if many.clockwise[i] else -1
+        sweep = 360.0 if many.full[i] else (float(many.end[i] - many.start[i]) * way) % 360
+        placed = Placed(0, 1, float(many.start[i]), way * sweep)
+        apart = placed.share_apart(float(placed.value(float(many.needle[i]))), float(many.fraction[i]))
+        assert apart < 1e-4, i
+
+
+def test_a_perfect_reading_scores_perfectly_and_a_bad_one_does_not(many: DialBatch) -> None:
+    def read(i: int, off: float) -> DialBelief:
+        values = (many.needle[i] + off, many.start[i], many.end[i], many.full[i])
+        needle, start, end, full = (0.0 if math.isnan(v) else float(v) for v in values)
+        return belief(needle, start, end, full, 1.0)
+
+    good = many.scores([read(i, 0.0) for i in range(600)])
+    assert good["within_0.1"] == 1.0
+    assert good["degrees"] < 0.1
+    assert good["range_error"] < 0.1
+    bad = many.scores([read(i, 20.0) for i in range(600)])
+    assert bad["within_0.2"] == 0.0
+    assert bad["degrees"] == pytest.approx(20, abs=0.1)
+    assert bad["range_error"] > 4
+    assert "off 20.0" in many.describe(bad)
+
+
+def test_the_index_says_what_the_pictures_show(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["synth", "dials", str(tmp_path / "out"), "--n", "8", "--size", "40"])
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((tmp_path / "out/labels.csv").read_text().splitlines()))
+    assert len(rows) == 8
+    for row in rows:
+        with Image.open(tmp_path / "out" / row["file"]) as picture:
+            assert picture.size == (40, 40)
+        assert 0 <= float(row["label"]) <= 100
+        assert row["clockwise"] in ("0", "1", "")
+
+
+# ---- looking and reading, with a network that says what it is told
+
+
+class Stub:
+    """A weight whose network sees a given belief in any picture, and notes what it was shown."""
+
+    name, kind, frame_px = "stub", "dial", (SIZE_PX, SIZE_PX)
+    calibration = Calibration((1.0, 0, 0, 0, 0, 0), 0.5, FEATURES_OF["dial"])
+
+    def __init__(self, *seen: DialBelief) -> None:
+        self.seen = list(seen)
+        self.pictures: list[NDArray[np.uint8]] = []
+        self.codec = SimpleNamespace(decode=lambda outputs: [self.seen[min(len(self.pictures), len(self.seen)) - 1]])
+
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+        self.pictures.append(pictures[0])
+        return {}
+
+
+def read_with(stub: Stub, scale: Scale | None = None) -> Reading:
+    picture = np.full((60, 80, 3), 200, np.uint8)
+    look, reduced = look_dial.look_at(stub, picture, scale)  # type: ignore[arg-type]
+    return look_dial.make_reading(stub, look, reduced, began=0.0)  # type: ignore[arg-type]
+
+
+def test_two_looks_are_joined_into_one_value() -> None:
+    reading = read_with(Stub(belief(0.0)), Scale(0, 16))
+    assert (reading.value, reading.kind) == ("8.0", "dial")
+    assert reading.number == pytest.approx(8, abs=0.01)
+    assert not reading.uncertain
+    record = reading.to_dict("gauge.jpg")
+    assert record["scale"] == {"low": 0, "high": 16, "start": 225.0, "sweep": 270.0}
+    json.dumps(record)
+    assert set(reading.marks) == {"dial", "scale", "needle"}
+    (x0, y0), (x1, y1) = reading.marks["needle"]
+    assert x1 == pytest.approx(x0, abs=1) and y1 < y0 - 10
+    assert draw_overlay(np.full((60, 80, 3), 200, np.uint8), reading).shape[2] == 3
+
+
+def test_a_needle_just_before_the_zero_of_a_full_turn_shows_the_zero() -> None:
+    assert read_with(Stub(belief(359.5)), Scale(sweep=(0, 360))).value == "0.0"
+    assert read_with(Stub(belief(350.0)), Scale(sweep=(0, 360))).value == "9.7"
+
+
+def test_looks_that_do_not_agree_are_not_sure() -> None:
+    reading = read_with(Stub(belief(0.0), belief(180.0)))
+    assert reading.confidence < 0.9
+    blind = DialBelief(*([np.full(BINS, -math.log(BINS), np.float32)] * 3), 0.5, 0.5, 0, np.zeros(7, np.float32))
+    reading = read_with(Stub(blind))
+    assert reading.uncertain
+    assert reading.confidence < 0.1
+    assert len(reading.alternatives) == 9
+
+
+# ---- measuring
+
+
+def judged(number: float, truth: str, sweep: float = 360.0, uncertain: bool = False) -> Any:
+    kind = kind_of("dial")
+    placed = Placed(0, 10, 0, sweep)
+    reading = Reading("dial", f"{number:.1f}", number, 0.9, uncertain, scale=placed)
+    return kind.judge(Labelled("a.png", Path("a.png"), truth, kind.parse_label(truth), "", 2), reading)
+
+
+def test_a_dial_is_right_within_a_hundredth_of_its_range() -> None:
+    assert judged(9.95, "0.0").right
+    assert not judged(9.85, "0.0").right
+    assert not judged(9.95, "0.0", sweep=270).right
+    assert judged(4.1, "4.0").right
+    scores = kind_of("dial").scores([judged(4.1, "4.0"), judged(4.15, "4"), judged(4.6, "4,0"), judged(1, "NaN")])
+    assert scores["count"] == 3
+    assert (scores["within_1"], scores["within_2"], scores["within_5"]) == pytest.approx((1 / 3, 2 / 3, 2 / 3))
+    assert scores["mean"] == pytest.approx((1 + 1.5 + 6) / 3)
+    assert scores["without_dial"] == {"count": 1, "answered": 1, "share": 1.0}
+
+
+@pytest.mark.parametrize("label", ["", "abc", "inf", "1:30", "0x10"])
+def test_a_label_that_is_no_number_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="no value of a dial"):
+        kind_of("dial").parse_label(label)
+
+
+def test_a_reading_of_another_kind_is_no_dial() -> None:
+    with pytest.raises(ModelError, match="give a model of dials"):
+        kind_of("dial").is_right(Reading("clock", "5:59", 359.0, 0.9, False), 3.0)
+
+
+# ---- the command's options
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--kind", "clock", "--range", "0:10"], "a scale is for dials"),
+        (["--kind", "dial", "--range", "0-10"], "expected two numbers with a colon"),
+        (["--kind", "dial", "--range", "5:5"], "two different numbers"),
+        (["--kind", "dial", "--sweep", "0:400"], "at most a full turn"),
+        (["--kind", "dial", "--direction", "left"], "is not one of"),
+    ],
+)
+def test_bad_scales_are_one_line_and_exit_code_2(options: list[str], said: str, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    result = CliRunner().invoke(main, ["read", *options, str(tmp_path / "a.png")])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_clock_reader_takes_no_scale() -> None:
+    with pytest.raises(SettingError, match="a scale is for dials"):
+        Reader("clock", scale=Scale())
+
+
+# ---- the shipped weight, through the real commands
+
+GAUGE = Path(__file__).parent.parent / "docs" / "gauge.jpg"
+
+
+def test_the_drawn_gauge_is_read_on_its_scale() -> None:
+    result = CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:30", "--json", str(GAUGE)])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.output)
+    drawn = DialSource(size_px=400, meters=0.0, empty=0.0).batch(4, 4, 11)
+    assert record["number"] == pytest.approx(30 * float(drawn.fraction[10]), abs=0.3)
+    assert record["scale"]["start"] == pytest.approx(float(drawn.start[10]), abs=3)
+    assert record["scale"]["sweep"] == pytest.approx(270, abs=4)
+
+
+def test_it_is_surer_where_the_sweep_is_told() -> None:
+    seen, told = (
+        json.loads(
+            CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:30", "--json", *more, str(GAUGE)]).output
+        )
+        for more in ([], ["--sweep", "136:406"])
+    )
+    assert not told["uncertain"]
+    assert told["confidence"] > seen["confidence"]
+    assert told["number"] == pytest.approx(seen["number"], abs=0.5)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_true_value_is_starred_and_the_error_told(as_json: bool) -> None:
+    drawn = DialSource(size_px=400, meters=0.0, empty=0.0).batch(4, 4, 11)
+    truth = 30 * float(drawn.fraction[10])
+    command = ["read", "--kind", "dial", "--range", "0:30", str(GAUGE), *["--json"] * as_json]
+    right = CliRunner().invoke(main, [*command, "--truth", f"{truth:.2f}"]).output
+    wrong = CliRunner().invoke(main, [*command, "--truth", f"{truth - 10:.2f}"]).output
+    if as_json:
+        assert json.loads(right)["right"] is True
+        assert json.loads(wrong)["right"] is False
+        assert json.loads(wrong)["error_percent"] == pytest.approx(100 / 3, abs=1)
+    else:
+        assert right.splitlines()[1].endswith("*")
+        assert not wrong.splitlines()[1].endswith("*")
+        assert "error 33" in wrong or "error 34" in wrong or "error 32" in wrong
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_flat_picture_is_no_reading(shade: int) -> None:
+    assert Reader("dial").read(np.full((90, 120, 3), shade, np.uint8)).uncertain
+
+
+def test_turned_by_a_quarter_the_needle_follows() -> None:
+    """The same gauge lying on its side reads the same, as its ends are seen where they are."""
+    reader = Reader("dial", scale=Scale(0, 30))
+    with Image.open(GAUGE) as file:
+        upright, aside = reader.read(file), reader.read(file.rotate(-90))
+    assert aside.number == pytest.approx(upright.number, abs=0.6)
+    assert upright.scale is not None and aside.scale is not None
+    assert (aside.scale.start - upright.scale.start) % 360 == pytest.approx(90, abs=4)

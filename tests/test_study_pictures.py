@@ -1,0 +1,311 @@
+"""Studies of small pictures: validation chooses, test sets are reported, and what is inside the networks is told."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from small_pictures import TEST, TRAIN, write_cifar, write_fashion
+
+from facevalue import studies, training
+from facevalue.cli import main
+from facevalue.recipes import Recipe
+from facevalue.sources.datasets import ORIGINS
+from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
+from facevalue.studies import encodings as encodings_study
+from facevalue.studies.pictures import CIFAR, FASHION, LOSS, RIGHT, VALIDATION, best, intervals_of, rights_of
+
+FILES = (activations, cnn, mlp, obfuscated)
+STUDIES = {file.STUDY.name: file.STUDY for file in FILES}
+CHOSEN = {
+    "activations": ("relu-tanh-softmax", "relu-relu-relu", "tanh-tanh-tanh"),
+    "mlp": ("1 layer", "2 layers", "2 layers, L2", "1 layer of 2 units"),
+    "cnn": ("2 layers", "10 layers", "10 layers, residual", "one 1×1 layer of one filter"),
+    "obfuscated": ("fully connected, Fashion-MNIST", "fully connected, Fashion-MNIST, permuted"),
+}
+BRIEF = {"steps": "2", "batch_size": "8"}
+
+
+def small(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """Experiments cut down to two steps of tiny networks, one for the quick budget."""
+    cut = []
+    for experiment in experiments:
+        recipe, settings = experiment.recipe, dict(BRIEF)
+        if recipe.network != "mlp":
+            settings |= {"widths": ",".join("2" for _ in recipe.widths), "hidden": "4"}
+        cut.append(dataclasses.replace(experiment, recipe=recipe.with_settings(settings), quick={"steps": "1"}))
+    return cut
+
+
+def small_study(name: str) -> Study:
+    """The study with few experiments, and those cut down; later ones chosen by itself."""
+    study = STUDIES[name]
+    experiments = [one for one in small(study.experiments()) if one.title in CHOSEN[name]]
+    later = study.later
+    if later is not None:
+        chooser = later.choose
+        later = dataclasses.replace(later, candidates=list, choose=lambda outcomes: small(chooser(outcomes)))
+    return dataclasses.replace(study, experiments=lambda: experiments, later=later)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_studies() -> Iterator[None]:
+    table = {name: small_study(name) for name in STUDIES}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "studies", lambda: table)
+        patch.setattr(training, "HELD_OUT_PICTURES", 8)
+        patch.setattr(trial, "STEPS", 1)
+        patch.setattr(encodings_study, "DRAWS", 50)
+        patch.delenv("FACEVALUE_DATA", raising=False)
+        encodings_study.picture_draws.cache_clear()
+        yield
+        encodings_study.picture_draws.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cifar(write_fashion(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of all four studies, finished; that of fully connected networks with two seeds. Don't write to them."""
+    folders = {}
+    for name in STUDIES:
+        folders[name] = tmp_path_factory.mktemp("studies") / name
+        command = ["study", name, "--data", str(data), "--out", str(folders[name])]
+        done = CliRunner().invoke(main, [*command, "--seeds", "2" if name == "mlp" else "1"])
+        assert done.exit_code == 0, done.output
+    return folders
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def measured_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """measured.json of each run of seed 1, by recipe."""
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*/measured.json"))]
+    return {about["recipe"]: about for about in found}
+
+
+# ---- what they leave
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_figures_of_validation_and_test(name: str, finished: dict[str, Path]) -> None:
+    rows = rows_of(finished[name])
+    assert {row["experiment"] for row in rows if CIFAR not in row["experiment"]} == set(CHOSEN[name])
+    for row in rows:
+        assert row["metric"] in (RIGHT, LOSS)
+        assert row["n"] == str(TRAIN // 10 if row["test"].endswith(VALIDATION) else TEST)
+        assert row["test"].startswith(CIFAR if row["recipe"].startswith("pictures/cifar10") else FASHION)
+        assert (row["unit"], float(row["value"]) <= 1) == (("%", True) if row["metric"] == RIGHT else ("nats", False))
+    figures = {(row["experiment"], row["seed"]): [] for row in rows}
+    for row in rows:
+        figures[row["experiment"], row["seed"]].append(
+            (row["test"].removeprefix(CIFAR).removeprefix(FASHION), row["metric"])
+        )
+    assert all(told == [(VALIDATION, RIGHT), ("", RIGHT), ("", LOSS)] for told in figures.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    [
+        ("activations", ["samples", "grid", "dead", "gradients"]),
+        ("mlp", ["samples", "loss", "right", "cifar10"]),
+        ("cnn", ["right", "gradients", "parameters", "cifar10", "confusion-fashion-mnist", "confusion-cifar-10"]),
+        ("obfuscated", ["samples-fashion-mnist", "right-fashion-mnist", "learning-fashion-mnist"]),
+    ],
+)
+def test_the_report_and_its_figures(name: str, pictures: list[str], finished: dict[str, Path]) -> None:
+    text = (finished[name] / "report.md").read_text()
+    assert re.findall(r"!\[[^]]+\]\(figures/([^)]+)\.png\)", text) == pictures
+    for picture in pictures:
+        with Image.open(finished[name] / "figures" / f"{picture}.png") as image:
+            image.load()
+            assert min(image.size) > 100
+            assert len(image.convert("L").getcolors() or [0] * 9) > 2
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert "validation" in text
+
+
+def test_readings_are_those_that_were_scored(finished: dict[str, Path]) -> None:
+    for folder in finished["mlp"].glob("runs/*"):
+        rights = rights_of(folder)
+        about = json.loads((folder / "measured.json").read_text())
+        for score in (Score(**fields) for fields in about["scores"]):
+            if score.metric == RIGHT:
+                assert len(rights[score.test]) == score.count
+                assert rights[score.test].mean() == pytest.approx(score.value)
+
+
+def test_published_figures_stand_beside_ours(finished: dict[str, Path]) -> None:
+    text = {name: (finished[name] / "report.md").read_text() for name in STUDIES}
+    share = r"\d+\.\d\d %"
+    (line,) = [row for row in text["mlp"].splitlines() if row.startswith("| 2 layers | Fashion-MNIST | right |")]
+    assert re.search(rf"\| {TEST} \| 2 \| {share} \({share} to {share}\) \| leiden-2024 87.0 % \| 2 × 8 \|", line)
+    assert "leiden-2021 88.02 %, its best" in text["activations"]
+    for figure in ("no. 1 46.6 %", "no. 2 42.6 %", "no. 3 40.9 %"):
+        assert sum(figure in row for row in text["mlp"].splitlines() if f"{CIFAR} | right" in row) == 1
+    assert re.search(
+        r"What the permutation costs: fully connected -?\d+\.\d points \(-?\d+\.\d to ", text["obfuscated"]
+    )
+
+
+def test_what_is_inside_is_stored(finished: dict[str, Path]) -> None:
+    about = measured_of(finished["activations"])["pictures/activations-relu-relu-relu"]
+    for when in ("start", "end"):
+        inside = about["diagnostics"][when]
+        assert [sorted(layer) for layer in inside["layers"]] == [["dead", "gradient", "name", "slope"]] * 3
+        assert 0 <= inside["deaf"] <= 1
+    deep = measured_of(finished["cnn"])["pictures/cnn-10-residual"]["diagnostics"]["start"]["layers"]
+    assert len(deep) == 12  # ten convolutions, the dense layer and the outputs; no shortcut
+
+
+# ---- validation chooses
+
+
+def outcome(title: str, seed: int, validation: float, test: float) -> Outcome:
+    experiment = dataclasses.replace(mlp.experiments()[0], title=title)
+    scores = [Score(FASHION + VALIDATION, RIGHT, validation, 100), Score(FASHION, RIGHT, test, 100)]
+    run = Run(experiment, dataclasses.replace(experiment.recipe, seed=seed), Path(), 1.0)
+    return Outcome(run, {"scores": [dataclasses.asdict(score) for score in scores]})
+
+
+def test_the_best_are_chosen_by_validation_and_never_by_the_test_set() -> None:
+    outcomes = [
+        *(outcome("1 layer", seed, validation, 0.9) for seed, validation in ((1, 0.6), (2, 0.8))),
+        *(outcome("2 layers", seed, 0.75, 0.1) for seed in (1, 2)),
+        outcome("5 layers", 1, 0.3, 0.99),
+        outcome("5 layers", 2, 0.3, 0.99),
+    ]
+    assert [one.title for one in best(outcomes, 2)] == ["2 layers", "1 layer"]
+    chosen = mlp.choose(outcomes)
+    assert [one.title for one in chosen] == [f"{title}, CIFAR-10" for title in ("2 layers", "1 layer", "5 layers")]
+    assert chosen[0].published == {(CIFAR, RIGHT): "leiden-2024's no. 1 46.6 %"}
+
+
+def test_the_best_three_are_trained_unchanged_on_cifar10(finished: dict[str, Path]) -> None:
+    for name in ("mlp", "cnn"):
+        rows = [row for row in rows_of(finished[name]) if row["test"].endswith(VALIDATION)]
+        right: dict[str, list[float]] = {}
+        for row in rows:
+            right.setdefault(row["experiment"], []).append(float(row["value"]))
+        fashion = [title for title in right if CIFAR not in title]
+        wanted = sorted(fashion, key=lambda title: -sum(right[title]) / len(right[title]))[:3]
+        assert [title for title in right if CIFAR in title] == [f"{title}, {CIFAR}" for title in wanted]
+
+
+def test_given_again_it_does_nothing(finished: dict[str, Path], data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("done already")
+
+    monkeypatch.setattr(training, "train", never)
+    monkeypatch.setattr(studies, "measure", never)
+    monkeypatch.setattr(studies, "write_whole", lambda *_: None)
+    told = dataclasses.replace(studies.find_study("mlp"), draw=lambda outcomes, data: [])
+    monkeypatch.setattr(studies, "studies", lambda: {"mlp": told})
+    table = (finished["mlp"] / "results.csv").read_bytes()
+    studies.run_study("mlp", data=data, out=finished["mlp"], seeds=2)
+    assert (finished["mlp"] / "results.csv").read_bytes() == table
+    done = CliRunner().invoke(
+        main, ["study", "mlp", "--data", str(data), "--out", str(finished["mlp"]), "--seeds", "2", "--dry-run"]
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 * (4 + 3) + 1
+    assert all(line.endswith("done") for line in lines[:-1])
+
+
+def test_without_cifar10_the_rest_is_done(tmp_path: Path) -> None:
+    data = write_fashion(tmp_path / "data")
+    study = studies.find_study("mlp")
+    told = dataclasses.replace(study, draw=lambda outcomes, data: [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "studies", lambda: {"mlp": told})
+        folder = studies.run_study("mlp", data=data, out=tmp_path / "out", budget="quick")
+    notes = {row["experiment"]: row["note"] for row in rows_of(folder) if not row["n"]}
+    assert len(notes) == 3
+    assert all(CIFAR in title and note == "not run: no data here" for title, note in notes.items())
+
+
+# ---- the plan
+
+
+def test_a_dry_run_counts_what_is_not_decided_yet(data: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["study", "cnn", "--data", str(data), "--out", str(tmp_path / "out"), "--seeds", "2", "--dry-run"]
+    )
+    assert done.exit_code == 0, done.output
+    *runs, total, later = done.stdout.splitlines()
+    assert len(runs) == 4 * 2
+    assert re.match(r"pictures/cnn-10-layers +[0-9a-f]{12}  seed 1  2 steps of 8 +about \d+\.\d minutes", runs[2])
+    assert total.startswith("8 runs, about ")
+    assert re.fullmatch(r"then 6 runs of the best three by validation, on CIFAR-10, about \d+ minutes more", later)
+    assert not (tmp_path / "out").exists()
+
+
+def test_minutes_come_from_a_trial(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tried: list[Recipe] = []
+
+    def told(recipe: Recipe) -> tuple[float, float]:
+        tried.append(recipe)
+        return 0.5, 0.001
+
+    monkeypatch.setattr(trial, "try_out", told)
+    experiments = [dataclasses.replace(one, reads=6000) for one in mlp.experiments()[:2]]
+    runs = studies.plan_experiments(experiments, tmp_path, 2, "full")
+    assert [run.minutes for run in runs] == pytest.approx([(4219 * 0.5 + 6) / 60] * 4)
+    quick = studies.plan_experiments(experiments, tmp_path, 1, "quick")
+    assert quick[0].minutes == pytest.approx((mlp.QUICK_STEPS * 0.5 + 6) / 60)
+    assert len(set(tried)) == 2  # whatever their seeds and steps
+    three = [Later("the best", 3, lambda: experiments, lambda _: []), tmp_path, 2, "full"]
+    assert studies.describe_later(*three).endswith("about 212 minutes more")  # type: ignore[arg-type]
+
+
+def test_a_trial_leaves_the_random_numbers_of_a_training_alone() -> None:
+    recipe = small(mlp.experiments())[0].recipe
+    a_step, a_picture = trial.try_out(dataclasses.replace(recipe, name="", source=""))
+    assert a_step > 0
+    assert a_picture > 0
+    one, other = (training.make_network(recipe, training.make_codec(recipe.codec)) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_experiment_is_of_its_own_and_measures_what_is_published(name: str) -> None:
+    experiments = list(STUDIES[name].experiments())
+    later = STUDIES[name].later
+    if later is not None:
+        experiments += later.candidates()
+    assert (
+        len({one.title for one in experiments}) == len({one.recipe.hash() for one in experiments}) == len(experiments)
+    )
+    for one in experiments:
+        assert one.dataset in ORIGINS
+        assert one.minutes is None
+        assert one.published.keys() <= {(FASHION, RIGHT), (CIFAR, RIGHT)}
+        assert one.recipe.with_settings(one.quick).steps < one.recipe.steps / 8
+    counts = {"activations": 27, "mlp": 2 * 14, "cnn": 2 * 13, "obfuscated": 8}
+    assert len(experiments) == counts[name]
+
+
+def test_intervals_are_of_seeds_and_pictures(finished: dict[str, Path]) -> None:
+    folders = tuple(sorted(finished["mlp"].glob("runs/pictures-mlp-1-of-2-*")))
+    assert len(folders) == 2
+    told = intervals_of(folders)
+    assert told.keys() == {(FASHION, RIGHT), (FASHION + VALIDATION, RIGHT)}
+    for (test, _), (low, high) in told.items():
+        mean = sum(rights_of(folder)[test].mean() for folder in folders) / 2
+        assert low - 1e-9 <= mean <= high + 1e-9
