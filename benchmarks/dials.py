@@ -91,7 +91,8 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
         f"| one crop in memory, read whole: median, 90th percentile | {speed['reading_ms']:.2f} ms, "
         f"{speed['reading_90_ms']:.2f} ms |",
         "",
-        f"Weight {weight}, recipe {about['recipe_hash']}, {about['steps']} steps, one seed; "
+        f"Weight {weight}, recipe {about['recipe_hash']}, {about['steps']} steps after its parents', one seed "
+        f"each; "
         f"threshold {json.loads(about['calibration'])['threshold']:.3f}. {describe_hardware()}, onnxruntime "
         f"{onnxruntime.__version__}, {datetime.date.today()}. Written by `python benchmarks/dials.py --data DATA "
         f"--publish`; one set alone: `facevalue evaluate {weight} --data DATA/meter-needles/labels.csv --sweep 0:360`.",
