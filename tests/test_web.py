@@ -374,6 +374,7 @@ def test_the_history_is_drawn_and_told(browser: Browser, tmp_path: Path) -> None
         assert {"42.0", "44.0"} <= set(labels)  # the wrong reading has not stretched the axis
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.get_by_text("As a table").press("Enter")
+        expect(page.locator("#history-rows tr").first).to_be_visible()  # the disclosure opens a moment after the key
         rows = page.locator("#history-rows tr").all_inner_texts()
         assert [row.split("\t")[1] for row in rows] == [value for value, _ in reversed(METER)]
         assert "implausible: backwards" in rows[1]
