@@ -19,7 +19,7 @@ from facevalue.codecs.clock import BINS, ClockBelief, ClockNeedles, format_time,
 from facevalue.codecs.needles import local_direction, log_softmax
 from facevalue.evaluate import read_labels
 from facevalue.images import RGB, open_picture, warp, whole_picture
-from facevalue.look_clock import ENOUGH_PX, look_twice
+from facevalue.look_clock import ENOUGH_PX, look_again
 from facevalue.metrics import is_right
 from facevalue.reader import Weight, find_weight, load_weight
 
@@ -40,8 +40,9 @@ def head_by_head(outputs: dict[str, Floats]) -> float:
 
 def ways(weight: Weight, rgb: RGB) -> dict[str, float]:
     """Minutes read in each way."""
-    outputs = weight.run(warp(rgb, whole_picture(rgb), weight.frame_px)[None])
-    look = look_twice(weight, rgb)
+    whole = whole_picture(rgb)
+    outputs = weight.run(warp(rgb, whole, weight.frame_px)[None])
+    look = look_again(weight, rgb, whole, weight.codec.decode(outputs)[0])
     return {
         "each hand alone": head_by_head(outputs),
         "hands together": upright(outputs).minutes(),

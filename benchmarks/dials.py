@@ -32,12 +32,23 @@ from facevalue.sources.dials import DialSource
 DRAWN = 2_000
 DRAWN_SEED = 3_000_017  # neither training's nor calibration's
 DRAWN_PX = 160
+MIDDLE_DEGREES, ORDINARY_RADIUS = 25.0, 0.5
 
 
-def draw_gauges(folder: Path) -> Path:
-    """Gauges with their values from 0 to 10, of those whose marks tell the value. Returns their index."""
-    batch = DialSource(size_px=DRAWN_PX, meters=0.0, empty=0.0).batch(DRAWN_SEED, 0, DRAWN)
-    told = np.flatnonzero(~np.isnan(batch.start) & ~np.isnan(batch.clockwise)).tolist()
+def draw_gauges(folder: Path, *, ordinary: bool = False) -> Path:
+    """Gauges with their values from 0 to 10, of those whose marks tell the value. Returns their index.
+
+    ordinary: those that rise clockwise, with the middle of the scale within MIDDLE_DEGREES of straight up, at least
+    ORDINARY_RADIUS of the half picture in size, and photographed with care (``DialSource``, clear).
+    """
+    batch = DialSource(size_px=DRAWN_PX, meters=0.0, empty=0.0, clear=ordinary).batch(DRAWN_SEED, 0, DRAWN)
+    seen = ~np.isnan(batch.start) & ~np.isnan(batch.clockwise)
+    if ordinary:
+        sxx, sxy, syy = batch.pose[:, 2], batch.pose[:, 3], batch.pose[:, 4]
+        middle = (batch.start + (batch.end - batch.start) % 360 / 2 + 180) % 360 - 180
+        seen &= (batch.clockwise == 1) & (batch.full == 0) & (np.abs(middle) <= MIDDLE_DEGREES)
+        seen &= np.sqrt(np.abs(sxx * syy - sxy**2)) >= ORDINARY_RADIUS
+    told = np.flatnonzero(seen).tolist()
     rows = ((batch.pictures[i], f"{10 * batch.fraction[i]:.4f}") for i in told)
     write_folder(folder, "label", rows, len(told), "gauge")
     return folder / "labels.csv"
@@ -62,7 +73,8 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
         sets = (
             ("meter-needles: sub-dials of meters, full turn from up", needles, Scale(sweep=(0, 360))),
             ("… their zero as it is seen", needles, Scale(clockwise=True)),
-            ("drawn gauges, sweep unknown", draw_gauges(Path(scratch)), None),
+            ("drawn gauges, sweep unknown: ordinary ones", draw_gauges(Path(scratch, "o"), ordinary=True), None),
+            ("… as hard as training draws them", draw_gauges(Path(scratch, "h")), None),
         )
         for index, (name, labels, scale) in enumerate(sets):
             one = Reader("dial", weight, scale=scale)

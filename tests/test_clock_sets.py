@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facevalue.cli import main
-from facevalue.codecs.clock import pose_matrix
+from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, SettingError
 from facevalue.recipes import find_recipe
 from facevalue.sources import clock_sets

@@ -22,7 +22,7 @@ from facevalue.codecs import Codec, Floats, Head, make_codec
 from facevalue.codecs.clock import format_time, hours_and_minutes, parse_time
 from facevalue.codecs.encodings import ENCODINGS, ClockClasses, TimeBelief
 from facevalue.export import export
-from facevalue.look_clock import look_twice, make_reading
+from facevalue.look_clock import look, make_reading
 from facevalue.losses import LOSSES, total_loss
 from facevalue.metrics import minutes_apart
 from facevalue.sources.clock_sets import plain_clocks
@@ -326,8 +326,8 @@ def test_one_look_gives_a_reading_without_marks(name: str) -> None:
     weight: Any = SimpleNamespace(
         name="x", kind="clock", codec=codec, frame_px=(24, 24), calibration=Calibration.untrained("clock"), run=run
     )
-    look = look_twice(weight, np.zeros((30, 40, 3), np.uint8))
-    reading = make_reading(weight, look, (1.0, 1.0), began=0.0)
+    seen = look(weight, np.zeros((30, 40, 3), np.uint8))
+    reading = make_reading(weight, seen, (1.0, 1.0), began=0.0)
     assert looks == [(1, 24, 24, 3)]
     assert not reading.marks
     assert minutes_apart(reading.number, parse_time("10:09")) <= 14.5

@@ -1,6 +1,6 @@
-"""How a clock is looked at: twice by one network, once on the whole picture, which says where the dial stands and how
-it is turned; then straightened by that, upright and with a little room round it. A network that was taught the time
-alone looks once.
+"""How a clock is looked at: once on the whole picture, which says where the dial stands and how it is turned; and,
+unless that is upright, fills the picture and leaves no doubt, a second time, straightened by what was seen, with a
+little room round it. A network that was taught the time alone looks once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes, pose_matrix
+from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes
 from facevalue.codecs.encodings import TimeBelief
+from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
 ENOUGH_PX = 224  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
+SURE = 0.9  # of a dial that is straight: a time seen so surely stays what it is when looked at again (lab notes)
+UPRIGHT_DEGREES = 10.0
 SECOND_HAND_SEEN = 0.2  # a sharp peak has about 0.4 in its highest bin
 SECOND_HAND_APART = 9.0  # degrees: where there is no second hand its head tends to repeat another one
 CIRCLE = tuple((float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 72, endpoint=False))
@@ -31,9 +34,9 @@ CIRCLE = tuple((float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 *
 
 @dataclass(frozen=True)
 class Look:
-    """What the two passes over one picture saw, and what follows from both.
+    """What the passes over one picture saw, and what follows from them.
 
-    frame: homography of the second one's [-1, 1]^2 to picture pixels.  Of a single look all three are the same.
+    frame: homography of the last one's [-1, 1]^2 to picture pixels.  Of a single look first and second are the same.
     """
 
     first: ClockBelief | TimeBelief
@@ -53,13 +56,13 @@ class Look:
 
 
 def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
-    """Open a picture no larger than is useful and look twice; also its scale (x, y), see ``images.open_reduced``."""
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
-    return look_twice(weight, rgb), scale
+    return look(weight, rgb), scale
 
 
-def look_twice(weight: Weight, rgb: RGB) -> Look:
-    """Read the whole picture, straighten the dial by what was seen, read again, and join the two.
+def look(weight: Weight, rgb: RGB) -> Look:
+    """Read the whole picture; unless that is enough, straighten the dial by what was seen, read again, join the two.
 
     Where it is not seen where the dial stands, the first look is all there is.
     """
@@ -67,10 +70,24 @@ def look_twice(weight: Weight, rgb: RGB) -> Look:
     first = look_through(weight, rgb, whole)
     if isinstance(first, TimeBelief):
         return Look(first, first, first, whole)
+    if is_enough(first):  # a second look would say the same once more
+        return Look(first, first, first.joined_with(first), whole)
+    return look_again(weight, rgb, whole, first)
+
+
+def look_again(weight: Weight, rgb: RGB, whole: NDArray[np.float64], first: ClockBelief) -> Look:
+    """The second look, at the dial as the first one at the frame ``whole`` places it, and what both say together."""
     frame = whole @ pose_matrix(first.pose, first.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0])
     second = look_through(weight, rgb, frame)
     assert isinstance(second, ClockBelief)
     return Look(first, second, second.joined_with(first), frame)
+
+
+def is_enough(first: ClockBelief) -> bool:
+    """Whether the whole picture is what a second look would straighten it to, and its time is beyond doubt."""
+    turned = abs((first.twelve_degrees + 180) % 360 - 180)
+    upright = turned < UPRIGHT_DEGREES and is_straight(first.pose)
+    return upright and first.mass_near(first.minutes()) > SURE
 
 
 def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief | TimeBelief:

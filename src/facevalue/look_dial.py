@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs.clock import pose_matrix
 from facevalue.codecs.dial import SHARES, DialBelief, Placed, Scale, mass_near
+from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -23,7 +23,6 @@ FILL = 0.9  # radius of the straightened dial, as training draws it
 ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
-STRAIGHT_RADII, STRAIGHT_STRETCH, STRAIGHT_OFFSET = (0.72, 1.1), 0.15, 0.14
 LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
 ENDS_REACH_DEGREES = 6.0
 
@@ -99,18 +98,6 @@ def look(weight: Weight, rgb: RGB, dial: Scale | None = None) -> Look:
     second = look_through(weight, rgb, frame)
     both = second.joined_with(first)
     return Look(first, second, both, frame, scale, both.place(scale))
-
-
-def is_straight(pose: NDArray[np.float32]) -> bool:
-    """Whether a dial nearly fills the picture, in its middle and seen from the front. pose: see ``sources.camera``."""
-    cx, cy, sxx, sxy, syy = (float(number) for number in pose[:5])
-    return (
-        STRAIGHT_RADII[0] < min(sxx, syy)
-        and max(sxx, syy) < STRAIGHT_RADII[1]
-        and abs(sxx - syy) < STRAIGHT_STRETCH
-        and 2 * abs(sxy) < STRAIGHT_STRETCH
-        and max(abs(cx), abs(cy)) < STRAIGHT_OFFSET
-    )
 
 
 def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> DialBelief:

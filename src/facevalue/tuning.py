@@ -28,10 +28,11 @@ from PIL import Image
 
 from facevalue import look_clock, look_dial, look_row
 from facevalue.calibration import MANNERS
-from facevalue.codecs.clock import ClockBelief, pose_matrix
+from facevalue.codecs.clock import ClockBelief
 from facevalue.codecs.dial import Scale
 from facevalue.codecs.digits import DIGIT_OF, INSIDE, MOST_DIGITS, RowBelief
 from facevalue.codecs.needles import local_direction
+from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError, SettingError
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of

@@ -160,23 +160,6 @@ class ClockNeedles:
         )
 
 
-def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
-    """Homography (3, 3) from the dial (radius 1, twelve up) to the picture's [-1, 1]^2.
-
-    pose: (7,) cx, cy, sxx, sxy, syy, qx, qy: H = [[S, c], [q, 1]] R(twelve), as ``sources.camera`` draws it. Wild
-    values are bounded, so that the matrix can be inverted whatever a network says.
-    """
-    cx, cy, sxx, sxy, syy, qx, qy = (float(v) for v in np.nan_to_num(pose, posinf=1e6, neginf=-1e6))
-    size, axes = np.linalg.eigh(np.array([[sxx, sxy], [sxy, syy]]))
-    stretch = axes @ np.diag(np.clip(size, 0.15, 2.5)) @ axes.T
-    qx, qy = (min(max(q, -0.3), 0.3) for q in (qx, qy))
-    cx, cy = (min(max(c, -1.2), 1.2) for c in (cx, cy))
-    angle = np.radians(twelve_degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    placed = np.array([[*stretch[0], cx], [*stretch[1], cy], [qx, qy, 1.0]])
-    return np.asarray(placed @ turn)
-
-
 def format_time(minutes: float) -> str:
     """12-hour H:MM of a time in minutes past twelve: 5.2 is 12:05, 65 is 1:05."""
     whole = int(np.floor(minutes + 0.5)) % 720

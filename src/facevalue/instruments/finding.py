@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facevalue.codecs.clock import pose_matrix
 from facevalue.codecs.digits import MOST_DIGITS
+from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import InstrumentError
 from facevalue.images import RGB, open_picture, warp, whole_row
 from facevalue.instruments.align import import_cv2

@@ -96,13 +96,15 @@ class DialSource:
     """Dials as strangers photograph and crop them.
 
     size_px: side of the pictures.  meters: share of meters' sub-dials, the rest are gauges.  straight: share of
-    pictures in the pose that straightening leaves.  empty: share without a dial or without its needle.
+    pictures in the pose that straightening leaves.  empty: share without a dial or without its needle.  clear: pictures
+    taken with care, nothing over the dial or before it, no second needle, none too long exposed or far too small.
     """
 
     size_px: int = 80
     meters: float = 0.5
     straight: float = 0.45
     empty: float = 0.05
+    clear: bool = False
 
     def batch(self, seed: int, step: int, count: int) -> DialBatch:
         """``count`` pictures, a pure function of (seed, step)."""
@@ -149,7 +151,7 @@ class DialSource:
         fraction = pick_fraction(rnd, face)
         degrees = face.start + face.sweep * fraction
         drawn_px = size
-        if rnd.random() < 0.25:  # a tiny picture, scaled up
+        if not self.clear and rnd.random() < 0.25:  # a tiny picture, scaled up
             drawn_px = int(size * (rnd.uniform(0.5, 1.0) if rnd.random() < 0.75 else rnd.uniform(0.3, 0.6)))
         small = sheet if drawn_px == size else np.empty((drawn_px, drawn_px, 4), dtype=np.uint8)
         surface = skia.Surface(small, colorType=skia.kRGBA_8888_ColorType)
@@ -158,21 +160,18 @@ class DialSource:
             canvas.save()
             canvas.concat(pose.canvas_matrix(drawn_px, RADIUS))
             draw_face(canvas, face)
-            others = not meter and rnd.random() < 0.16
+            others = not meter and not self.clear and rnd.random() < 0.16
             above = rnd.random() < 0.5
             if others and not above:
                 dial_faces.draw_other_needles(canvas, rnd, face)
             needle.draw(canvas, degrees)
             if others and above:
                 dial_faces.draw_other_needles(canvas, rnd, face)
-            draw_cover(canvas, rnd)
+            if not self.clear:
+                draw_cover(canvas, rnd)
             canvas.restore()
-            if rnd.random() < 0.06:
-                paint.draw_clutter(canvas, rnd, drawn_px // 2)
-            if rnd.random() < 0.15:
-                mask_border(canvas, rnd, drawn_px, 0.12, rnd.gauss(0, 4))
-            if rnd.random() < 0.1:  # too long exposed
-                draw_overexposed(canvas, rnd)
+            if not self.clear:
+                draw_mishaps(canvas, rnd, drawn_px)
         if drawn_px != size:
             with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
                 camera.enlarge(surface.makeImageSnapshot(), size, canvas)
@@ -252,6 +251,16 @@ def draw_cover(canvas: skia.Canvas, rnd: Random) -> None:
         canvas.restore()
     elif kind < 0.22:  # a milky cover
         canvas.drawCircle(0, 0, 130, fill((1, 1, 1), rnd.uniform(0.1, 0.5)))
+
+
+def draw_mishaps(canvas: skia.Canvas, rnd: Random, size_px: int) -> None:
+    """What goes wrong with a picture: something before the dial, the dial half outside, too much light."""
+    if rnd.random() < 0.06:
+        paint.draw_clutter(canvas, rnd, size_px // 2)
+    if rnd.random() < 0.15:
+        mask_border(canvas, rnd, size_px, 0.12, rnd.gauss(0, 4))
+    if rnd.random() < 0.1:  # too long exposed
+        draw_overexposed(canvas, rnd)
 
 
 def draw_overexposed(canvas: skia.Canvas, rnd: Random) -> None:

@@ -1,7 +1,6 @@
 // The clock as a two-needle instrument, as codecs/clock.py: time in half minutes past twelve.
 
 import { argmax, decodeTurnedPair, localDirection, logSoftmax } from "./needles.js";
-import { multiply } from "./pictures.js";
 
 const BINS = 120;
 const HALF_BIN = 0.25;
@@ -63,33 +62,6 @@ export function candidates(belief, count, apartMinutes = 2.5) {
     found.push([minutes, mass]);
   }
   return [...found.slice(0, 1), ...found.slice(1).sort((a, b) => b[1] - a[1])];
-}
-
-// Homography from the dial (radius 1, twelve up) to the picture's [-1, 1]^2; wild values are bounded.
-export function poseMatrix(pose, degrees) {
-  const within = (value, least, most) => Math.min(Math.max(Number.isNaN(value) ? 0 : value, least), most);
-  const [cx, cy, sxx, sxy, syy, qx, qy] = pose.map((value) => within(value, -1e6, 1e6));
-  // The symmetric part's eigenvalues, kept within bounds: along the direction of the larger one, and across it.
-  const mean = (sxx + syy) / 2;
-  const spread = Math.hypot((sxx - syy) / 2, sxy);
-  const larger = within(mean + spread, 0.15, 2.5);
-  const smaller = within(mean - spread, 0.15, 2.5);
-  const along = Math.atan2(2 * sxy, sxx - syy) / 2;
-  const cos = Math.cos(along);
-  const sin = Math.sin(along);
-  const stretch = [
-    larger * cos * cos + smaller * sin * sin, (larger - smaller) * cos * sin,
-    (larger - smaller) * cos * sin, larger * sin * sin + smaller * cos * cos,
-  ];
-  const angle = (degrees * Math.PI) / 180;
-  return multiply(
-    [
-      stretch[0], stretch[1], within(cx, -1.2, 1.2),
-      stretch[2], stretch[3], within(cy, -1.2, 1.2),
-      within(qx, -0.3, 0.3), within(qy, -0.3, 0.3), 1,
-    ],
-    [Math.cos(angle), -Math.sin(angle), 0, Math.sin(angle), Math.cos(angle), 0, 0, 0, 1],
-  );
 }
 
 // 12-hour H:MM of a time in minutes past twelve.

@@ -2,12 +2,15 @@
 
 import { confidenceOf } from "./calibration.js";
 import {
-  candidates, decodeClock, formatTime, joinClocks, likeliestMinutes, massNear, poseMatrix, twelveDegrees,
+  candidates, decodeClock, formatTime, joinClocks, likeliestMinutes, massNear, twelveDegrees,
 } from "./clock.js";
 import { diagonal, multiply, roundHalfEven, warp, wholePicture } from "./pictures.js";
+import { isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.78;
 const RUNNERS_UP = 9;
+const SURE = 0.9;
+const UPRIGHT_DEGREES = 10;
 const SECOND_HAND_SEEN = 0.2;
 const SECOND_HAND_APART = 9;
 
@@ -17,10 +20,17 @@ export const ENOUGH_PX = 224;
 export async function look(weight, picture) {
   const whole = wholePicture(picture);
   const first = await lookThrough(weight, picture, whole);
+  if (isEnough(first)) return { first, second: first, both: joinClocks(first, first), frame: whole };
   const straight = multiply(whole, poseMatrix(first.pose, twelveDegrees(first)));
   const frame = multiply(straight, diagonal(1 / FILL, 1 / FILL, 1));
   const second = await lookThrough(weight, picture, frame);
   return { first, second, both: joinClocks(second, first), frame };
+}
+
+// Whether the whole picture is what a second look would straighten it to, and its time is beyond doubt.
+function isEnough(first) {
+  const turned = Math.min(twelveDegrees(first), 360 - twelveDegrees(first));
+  return turned < UPRIGHT_DEGREES && isStraight(first.pose) && massNear(first, likeliestMinutes(first)) > SURE;
 }
 
 async function lookThrough(weight, picture, frame) {

@@ -1,21 +1,17 @@
 // How a dial is looked at, as look_dial.py: the whole picture, then the dial straightened by what was seen.
 
 import { confidenceOf } from "./calibration.js";
-import { poseMatrix } from "./clock.js";
 import {
   decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, textOf, valueAt,
 } from "./dial.js";
 import { localDirection } from "./needles.js";
 import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
+import { isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.9;
 const RUNNERS_UP = 9;
 const SURE = 0.9;
 const SURE_REACH_DEGREES = 7.2;
-const LEAST_RADIUS = 0.72;
-const MOST_RADIUS = 1.1;
-const MOST_STRETCH = 0.15;
-const MOST_OFFSET = 0.14;
 const LEAST_REACH_DEGREES = 1.5;
 const ENDS_REACH_DEGREES = 6;
 
@@ -35,13 +31,6 @@ export async function look(weight, picture, dial) {
   const second = await lookThrough(weight, picture, frame);
   const both = joinDials(second, first);
   return { first, second, both, frame, scale, placed: placeScale(both, scale) };
-}
-
-function isStraight([cx, cy, sxx, sxy, syy]) {
-  return (
-    Math.min(sxx, syy) > LEAST_RADIUS && Math.max(sxx, syy) < MOST_RADIUS && Math.abs(sxx - syy) < MOST_STRETCH &&
-    2 * Math.abs(sxy) < MOST_STRETCH && Math.max(Math.abs(cx), Math.abs(cy)) < MOST_OFFSET
-  );
 }
 
 async function lookThrough(weight, picture, frame) {
