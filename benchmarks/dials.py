@@ -39,9 +39,9 @@ def draw_gauges(folder: Path, *, ordinary: bool = False) -> Path:
     """Gauges with their values from 0 to 10, of those whose marks tell the value. Returns their index.
 
     ordinary: those that rise clockwise, with the middle of the scale within MIDDLE_DEGREES of straight up, at least
-    ORDINARY_RADIUS of the half picture in size, and photographed with care (``DialSource``, clear).
+    ORDINARY_RADIUS of the half picture in size, and photographed with care (``DialSource``, careful).
     """
-    batch = DialSource(size_px=DRAWN_PX, meters=0.0, empty=0.0, clear=ordinary).batch(DRAWN_SEED, 0, DRAWN)
+    batch = DialSource(size_px=DRAWN_PX, meters=0.0, empty=0.0, careful=float(ordinary)).batch(DRAWN_SEED, 0, DRAWN)
     seen = ~np.isnan(batch.start) & ~np.isnan(batch.clockwise)
     if ordinary:
         sxx, sxy, syy = batch.pose[:, 2], batch.pose[:, 3], batch.pose[:, 4]

@@ -301,6 +301,13 @@ def test_the_quick_budget_is_another_training(data: Path, tmp_path: Path) -> Non
     assert done.stdout.startswith("| network | test |")
     assert "[1/4] tutorial's CNN, seed 1: 2 steps of 8; about" in done.stderr
     assert "minutes left of the study" in done.stderr
+    rows = [line.split() for line in done.stderr.splitlines() if line.startswith("done ")]
+    assert [" ".join(row[1:4]) for row in rows][:1] == ["tutorial's CNN, seed"]
+    assert len(rows) == 4
+    measured = rows_of(tmp_path)[0]
+    assert f"{100 * float(measured['value']):.2f} %" in " ".join(rows[0])
+    again = study("digits", "--data", str(data), "--out", str(tmp_path), "--budget", "quick")
+    assert [line.split() for line in again.stderr.splitlines() if line.startswith("done ")] == rows
 
 
 def test_with_the_data_there_house_numbers_are_read_too(data: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ from click.testing import CliRunner, Result
 from conftest import TINY
 from PIL import Image
 
-from facevalue import restoring, training, tuning
+from facevalue import look_dial, restoring, training, tuning
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
 from facevalue.codecs.clock import format_time
-from facevalue.codecs.dial import Scale
+from facevalue.codecs.dial import Eccentricity, Scale
 from facevalue.errors import LabelError, ModelError, SettingError
 from facevalue.export import export, trained_network
 from facevalue.images import whole_picture
@@ -351,6 +352,47 @@ def test_a_dial_is_taught_with_its_scale(dial_weight: Path, dial_table: Path, tm
     (one, *_) = read_taught(run / "own.npz")
     assert one.degrees["start"] == 0
     assert one.others["full"] == 1
+
+
+def test_what_is_always_seen_beside_the_labels_is_kept_in_the_weight(
+    dial_weight: Path, dial_table: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert train("--from", dial_weight, "--data", dial_table, "--out", run, *set_options(SHORT)).exit_code == 0
+    weight = load_weight(run / "weight.onnx", threads=1)
+    assert weight.eccentricity is not None
+    reader = Reader("dial", run, scale=Scale(sweep=(0, 360)))
+    picture = dial_table.parent / "0.png"
+    without = Reader("dial", run, scale=Scale(sweep=(0, 360)))
+    without.weight = dataclasses.replace(weight, eccentricity=None)
+    look, _ = look_dial.look_at(without.weight, picture, Scale(sweep=(0, 360)))
+    expected = look.both.corrected(weight.eccentricity, 0.0).degrees() / 36
+    assert reader.read(picture).number == pytest.approx(expected, abs=0.01)
+    assert load_weight(dial_weight, threads=1).eccentricity is None
+
+
+def test_an_eccentricity_is_found_among_misread_needles() -> None:
+    """Labels as if the needles stood elsewhere by a sine; a few of them wrong altogether."""
+    weight = load_weight(find_weight("dial", None), threads=1)
+    batch = DialSource(size_px=120, meters=1.0, straight=1.0, empty=0.0, careful=1.0).batch(8, 0, 40)
+    by = Eccentricity(1.0, 5.0, -3.0)
+    true = batch.needle - by.degrees(batch.needle - by.degrees(batch.needle))
+    labels = [float(degrees % 360 / 36) for degrees in true]
+    labels[:4] = [(label + 5) % 10 for label in labels[:4]]
+    own = [
+        tuning.Own(SimpleNamespace(truth=label), picture, "")  # type: ignore[arg-type]
+        for label, picture in zip(labels, batch.pictures, strict=True)
+    ]
+    found = tuning.find_eccentricity(weight, own, Scale(sweep=(0, 360)))
+    assert (found.shift, found.sine, found.cosine) == pytest.approx((1.0, 5.0, -3.0), abs=1.0)
+    few = tuning.find_eccentricity(weight, own[4:6], Scale(sweep=(0, 360)))
+    assert abs(few.sine) + abs(few.cosine) < 8.0  # two pictures don't say much
+
+
+def test_the_needle_is_taught_where_it_is_seen(dial_weight: Path) -> None:
+    weight = dataclasses.replace(load_weight(dial_weight, threads=1), eccentricity=Eccentricity(1.0, 4.0, 0.0))
+    taught = tuning.teach_dial(weight, np.full((60, 60, 3), 200, np.uint8), 2.5, None)
+    assert taught.degrees["needle"] == pytest.approx(95)
 
 
 def test_the_needle_is_taught_where_its_value_lies(dial_weight: Path) -> None:

@@ -6,6 +6,7 @@ Chromium is Debian's. onnxruntime-web comes from its npm package, fetched once b
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 import shutil
@@ -23,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from facevalue import Reader, Scale
+from facevalue.codecs.dial import Eccentricity
 from facevalue.errors import FaceValueError
 from facevalue.images import warp
 from facevalue.service.runtime import fetch_runtime
@@ -524,3 +526,23 @@ def test_reads_in_the_browser_as_everywhere(reading_page: Page, kind: str, data:
     assert here["marks"].keys() == reading.marks.keys()
     for name, mark in reading.marks.items():
         assert np.allclose(here["marks"][name], mark, atol=0.05 if form == "PNG" else 6)
+
+
+def test_a_dial_of_ones_own_is_set_right_in_the_browser_too(reading_page: Page) -> None:
+    by = Eccentricity(2.0, 6.0, -4.0)
+    reader = Reader("dial")
+    reader.weight = dataclasses.replace(reader.weight, eccentricity=by)
+    number = reading_page.evaluate(
+        """async ([by, text]) => {
+          const { Reader } = await import("/page/reader/reader.js");
+          const { kinds } = await (await fetch("/v1/kinds")).json();
+          const of = kinds.find((one) => one.kind === "dial");
+          const onnx = await (await fetch("/" + of.weight)).arrayBuffer();
+          const own = await Reader.load({ ...of, eccentricity: by }, onnx, new URL("/runtime/", location.href));
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          return (await own.readFile(new Blob([bytes]))).number;
+        }""",
+        [dataclasses.asdict(by), base64.b64encode(GAUGE.read_bytes()).decode()],
+    )
+    assert number == pytest.approx(reader.read(GAUGE).number, abs=0.1)
+    assert abs(number - Reader("dial").read(GAUGE).number) > 0.1

@@ -93,11 +93,21 @@ def look(weight: Weight, rgb: RGB, dial: Scale | None = None) -> Look:
     whole = whole_picture(rgb)
     first = look_through(weight, rgb, whole)
     if is_straight(first.pose) and first.mass_near(first.degrees(), SURE_REACH_DEGREES) > SURE:
-        return Look(first, first, first, whole, scale, first.place(scale))
+        return placed_look(weight, (first, first, first), whole, scale)
     frame = whole @ pose_matrix(first.pose, 0.0) @ np.diag([1 / FILL, 1 / FILL, 1.0])
     second = look_through(weight, rgb, frame)
-    both = second.joined_with(first)
-    return Look(first, second, both, frame, scale, both.place(scale))
+    return placed_look(weight, (first, second, second.joined_with(first)), frame, scale)
+
+
+def placed_look(
+    weight: Weight, beliefs: tuple[DialBelief, DialBelief, DialBelief], frame: NDArray[np.float64], scale: Scale
+) -> Look:
+    """A look of the first belief, the second and both, with the scale placed and the needle set right by that."""
+    placed = beliefs[2].place(scale)
+    if weight.eccentricity is not None:
+        first, second, both = (belief.corrected(weight.eccentricity, placed.start) for belief in beliefs)
+        beliefs = first, second, both
+    return Look(*beliefs, frame, scale, placed)
 
 
 def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> DialBelief:

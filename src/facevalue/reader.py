@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from facevalue import look_clock, look_dial, look_row
 from facevalue.calibration import Calibration
 from facevalue.codecs import Codec, Floats, make_codec
-from facevalue.codecs.dial import Scale
+from facevalue.codecs.dial import Eccentricity, Scale
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.images import Source
 from facevalue.reading import Reading
@@ -37,15 +37,19 @@ LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits"
 
 @dataclass(frozen=True)
 class Weight:
-    """A network ready to run, and what its file says of it."""
+    """A network ready to run, and what its file says of it.
+
+    frame_px: width and height of its pictures.  eccentricity: of the one dial that it was taught, if it was.
+    """
 
     name: str
     kind: str
     codec: Codec
-    frame_px: tuple[int, int]  # width and height of its pictures
+    frame_px: tuple[int, int]
     calibration: Calibration
     session: onnxruntime.InferenceSession
     metadata: Mapping[str, str]
+    eccentricity: Eccentricity | None = None
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
         """pictures: (N, H, W, 3) uint8.  Returns raw float32 outputs by head name, (N, size) or (N, places, size)."""
@@ -109,6 +113,7 @@ def load_weight(path: Path, threads: int) -> Weight:
             calibration=Calibration.from_json(metadata["calibration"]),
             session=session,
             metadata=metadata,
+            eccentricity=Eccentricity.from_json(metadata["eccentricity"]) if "eccentricity" in metadata else None,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(

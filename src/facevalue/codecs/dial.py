@@ -7,6 +7,7 @@ scale is a part of the turn (a pressure gauge) or all of it (a meter's sub-dial,
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,6 +131,33 @@ class Placed:
         return float((self.start + self.sweep * (value - self.low) / (self.high - self.low)) % 360)
 
 
+@dataclass(frozen=True)
+class Eccentricity:
+    """How far beside the truth a needle is seen, once round like a sine: of one dial and one camera.
+
+    A pivot beside the middle of the scale does that, and a camera beside the axis of a needle that floats above its
+    dial. ``shift + sine sin(a) + cosine cos(a)`` degrees, where the needle truly stands a degrees clockwise from the
+    scale's low end.
+    """
+
+    shift: float
+    sine: float
+    cosine: float
+
+    def degrees(self, along: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """How many degrees too far clockwise the needle is seen there."""
+        angle = np.radians(along)
+        return np.asarray(self.shift + self.sine * np.sin(angle) + self.cosine * np.cos(angle))
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Eccentricity:
+        """What ``to_json`` wrote. Raises ValueError or TypeError for anything else."""
+        return cls(**{name: float(value) for name, value in json.loads(text).items()})
+
+
 UPRIGHT = upright_prior()
 
 
@@ -160,6 +188,12 @@ class DialBelief:
             full=(self.full + other.full) / 2,
             clockwise=(self.clockwise + other.clockwise) / 2,
         )
+
+    def corrected(self, by: Eccentricity, start: float) -> DialBelief:
+        """This belief with the needle where it truly stands.  start: direction of the scale's low end, degrees."""
+        true = np.arange(BINS) * BIN_DEGREES
+        needle = at_directions(self.needle, true + by.degrees(true - start))
+        return dataclasses.replace(self, needle=log_softmax(needle))
 
     def degrees(self) -> float:
         """The needle's likeliest direction, between the bins where its peak lies so, 0 <= degrees < 360."""
@@ -200,6 +234,12 @@ class DialBelief:
             away = np.abs((centres - degrees + 180) % 360 - 180)
             log_probability[away <= apart_degrees] = -np.inf
         return found[:1] + sorted(found[1:], key=lambda candidate: -candidate[1])
+
+
+def at_directions(log_probability: Floats, degrees: NDArray[np.floating[Any]]) -> Floats:
+    """What (120,) log-probabilities are at any directions, between the bins along a line."""
+    closed = np.append(log_probability, log_probability[0])
+    return np.interp(degrees / BIN_DEGREES % BINS, np.arange(BINS + 1), closed).astype(np.float32)
 
 
 def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs import Floats
-from facevalue.codecs.dial import BIN_DEGREES, BINS, DialBelief, Scale
+from facevalue.codecs.dial import BIN_DEGREES, BINS, DialBelief, Scale, at_directions
 from facevalue.codecs.digits import PLACES, RowBelief
 from facevalue.images import RGB, warp
 from facevalue.instruments.schema import Corners, Digits, Gauge, Needle, Part
@@ -92,9 +92,7 @@ def digit_wheels(part: Digits, belief: RowBelief) -> tuple[Floats, float]:
 def needle_wheel(part: Needle, belief: DialBelief, there: float) -> Floats:
     """(120,) of where the needle stands on its dial, counted from the dial's zero in the way that the number rises."""
     way = 1 if part.clockwise else -1
-    degrees = (part.zero + way * BIN_DEGREES * np.arange(BINS)) % 360
-    turned = np.interp(degrees / BIN_DEGREES, np.arange(BINS + 1), np.append(belief.needle, belief.needle[0]))
-    return vague(turned.astype(np.float32), there)
+    return vague(at_directions(belief.needle, part.zero + way * BIN_DEGREES * np.arange(BINS)), there)
 
 
 def vague(log_probability: Floats, there: float) -> Floats:

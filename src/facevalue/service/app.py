@@ -200,6 +200,7 @@ def describe(reader: Reader) -> KindAnswer:
             "codec": weight.codec.name,
             "frame_px": list(weight.frame_px),
             "calibration": dataclasses.asdict(weight.calibration),
+            "eccentricity": weight.eccentricity and dataclasses.asdict(weight.eccentricity),
             "weight": f"weights/{reader.kind}.onnx",
         }
     )

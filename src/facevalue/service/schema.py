@@ -72,6 +72,14 @@ class CalibrationAnswer(Exact):
     features: list[str]
 
 
+class EccentricityAnswer(Exact):
+    """How far beside the truth the needle of the one dial is seen that a weight was taught, in degrees."""
+
+    shift: float
+    sine: float
+    cosine: float
+
+
 class KindAnswer(Exact):
     """A kind of instrument, and all that reading it in the browser needs to know of its weight."""
 
@@ -80,6 +88,7 @@ class KindAnswer(Exact):
     codec: str
     frame_px: Annotated[list[int], Field(min_length=2, max_length=2, description="width and height")]
     calibration: CalibrationAnswer
+    eccentricity: EccentricityAnswer | None
     weight: str = Field(description="address of the ONNX file, from the page")
 
 

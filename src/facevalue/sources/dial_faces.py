@@ -536,7 +536,7 @@ def pick_sweep(rnd: Random) -> tuple[float, float]:
         length = 360.0
         middle = 180.0
     start = middle - length / 2
-    if rnd.random() < 0.03:  # values rise the other way round, as on some vacuum gauges
+    if rnd.random() < 0.015:  # values rise the other way round, as on some vacuum gauges
         return (start + length) % 360, -length
     return start % 360, length
 

@@ -96,15 +96,15 @@ class DialSource:
     """Dials as strangers photograph and crop them.
 
     size_px: side of the pictures.  meters: share of meters' sub-dials, the rest are gauges.  straight: share of
-    pictures in the pose that straightening leaves.  empty: share without a dial or without its needle.  clear: pictures
-    taken with care, nothing over the dial or before it, no second needle, none too long exposed or far too small.
+    pictures in the pose that straightening leaves.  empty: share without a dial or without its needle.  careful: share
+    of pictures taken with care, nothing over the dial or before it, no second needle, not far too small or too bright.
     """
 
     size_px: int = 80
     meters: float = 0.5
     straight: float = 0.45
     empty: float = 0.05
-    clear: bool = False
+    careful: float = 0.2
 
     def batch(self, seed: int, step: int, count: int) -> DialBatch:
         """``count`` pictures, a pure function of (seed, step)."""
@@ -151,7 +151,8 @@ class DialSource:
         fraction = pick_fraction(rnd, face)
         degrees = face.start + face.sweep * fraction
         drawn_px = size
-        if not self.clear and rnd.random() < 0.25:  # a tiny picture, scaled up
+        careful = rnd.random() < self.careful
+        if not careful and rnd.random() < 0.25:  # a tiny picture, scaled up
             drawn_px = int(size * (rnd.uniform(0.5, 1.0) if rnd.random() < 0.75 else rnd.uniform(0.3, 0.6)))
         small = sheet if drawn_px == size else np.empty((drawn_px, drawn_px, 4), dtype=np.uint8)
         surface = skia.Surface(small, colorType=skia.kRGBA_8888_ColorType)
@@ -160,17 +161,17 @@ class DialSource:
             canvas.save()
             canvas.concat(pose.canvas_matrix(drawn_px, RADIUS))
             draw_face(canvas, face)
-            others = not meter and not self.clear and rnd.random() < 0.16
+            others = not meter and not careful and rnd.random() < 0.16
             above = rnd.random() < 0.5
             if others and not above:
                 dial_faces.draw_other_needles(canvas, rnd, face)
             needle.draw(canvas, degrees)
             if others and above:
                 dial_faces.draw_other_needles(canvas, rnd, face)
-            if not self.clear:
+            if not careful:
                 draw_cover(canvas, rnd)
             canvas.restore()
-            if not self.clear:
+            if not careful:
                 draw_mishaps(canvas, rnd, drawn_px)
         if drawn_px != size:
             with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
@@ -230,9 +231,9 @@ def draw_cover(canvas: skia.Canvas, rnd: Random) -> None:
         x, y = rnd.gauss(0, 70), rnd.gauss(0, 70)
         path.moveTo(x, y)
         for _ in range(rnd.choice((1, 2, 3))):
-            x, y = x + rnd.gauss(0, 30), y + rnd.gauss(0, 30)
+            x, y = x + rnd.gauss(0, 40), y + rnd.gauss(0, 40)
             path.lineTo(x, y)
-        canvas.drawPath(path, paint.stroke((1, 1, 1), rnd.uniform(2, 10), rnd.uniform(0.5, 1)))
+        canvas.drawPath(path, paint.stroke((1, 1, 1), rnd.uniform(2, 16), rnd.uniform(0.5, 1)))
     if kind < 0.06:  # drops and specks
         for _ in range(rnd.choice((3, 8, 20))):
             tone = rnd.choice(((1, 1, 1), (0.2, 0.17, 0.12), (0.7, 0.7, 0.7)))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facevalue.errors import FaceValueError, MissingExtraError
-from facevalue.studies import Run, carry_out_run, make_folder, write_whole
+from facevalue.studies import Run, carry_out_run, finished_row, make_folder, write_whole
 
 RETRIES = 3  # of a run whose worker dies
 
@@ -64,7 +64,7 @@ def collect(ray: Any, given: dict[Any, Run], done: Callable[[], None]) -> None:
             failed = failed or f"{run.name}: its worker was lost {1 + RETRIES} times ({type(error).__name__})"
             print(f"{ended}: failed", file=sys.stderr, flush=True)
         else:
-            print(f"{ended}: done", file=sys.stderr, flush=True)
+            print(f"{ended}: done\n{finished_row(run, [run])}", file=sys.stderr, flush=True)
             done()
     if failed:
         raise FaceValueError(failed)

@@ -50,6 +50,19 @@ export function decodeDial(outputs) {
 
 const joined = (a, b) => logSoftmax(a.map((value, i) => value + b[i]));
 
+// This belief with the needle where it truly stands. by: {shift, sine, cosine}; start: of the scale.
+export function setRight(belief, by, start) {
+  const needle = belief.needle.map((_, i) => {
+    const along = ((i * BIN_DEGREES - start) * Math.PI) / 180;
+    const off = by.shift + by.sine * Math.sin(along) + by.cosine * Math.cos(along);
+    const place = turned(i * BIN_DEGREES + off) / BIN_DEGREES;
+    const below = Math.floor(place);
+    const share = place - below;
+    return (1 - share) * belief.needle[below % BINS] + share * belief.needle[(below + 1) % BINS];
+  });
+  return { ...belief, needle: logSoftmax(needle) };
+}
+
 // The first belief, with what another look says of directions multiplied in.
 export function joinDials(belief, other) {
   return {

@@ -2,7 +2,7 @@
 
 import { confidenceOf } from "./calibration.js";
 import {
-  decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, textOf, valueAt,
+  decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, setRight, textOf, valueAt,
 } from "./dial.js";
 import { localDirection } from "./needles.js";
 import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
@@ -25,12 +25,20 @@ export async function look(weight, picture, dial) {
   const first = await lookThrough(weight, picture, whole);
   const seen = massNear(first.needle, localDirection(first.needle), SURE_REACH_DEGREES);
   if (isStraight(first.pose) && seen > SURE) {
-    return { first, second: first, both: first, frame: whole, scale, placed: placeScale(first, scale) };
+    return placedLook(weight, [first, first, first], whole, scale);
   }
   const frame = multiply(multiply(whole, poseMatrix(first.pose, 0)), diagonal(1 / FILL, 1 / FILL, 1));
   const second = await lookThrough(weight, picture, frame);
-  const both = joinDials(second, first);
-  return { first, second, both, frame, scale, placed: placeScale(both, scale) };
+  return placedLook(weight, [first, second, joinDials(second, first)], frame, scale);
+}
+
+// A look of the first belief, the second and both, with the scale placed and the needle set right by that.
+function placedLook({ eccentricity }, beliefs, frame, scale) {
+  const placed = placeScale(beliefs[2], scale);
+  const [first, second, both] = eccentricity
+    ? beliefs.map((belief) => setRight(belief, eccentricity, placed.start))
+    : beliefs;
+  return { first, second, both, frame, scale, placed };
 }
 
 async function lookThrough(weight, picture, frame) {
