@@ -144,7 +144,7 @@ class Eccentricity:
     sine: float
     cosine: float
 
-    def degrees(self, along: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def degrees(self, along: float | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """How many degrees too far clockwise the needle is seen there."""
         angle = np.radians(along)
         return np.asarray(self.shift + self.sine * np.sin(angle) + self.cosine * np.cos(angle))
@@ -239,7 +239,7 @@ class DialBelief:
 def at_directions(log_probability: Floats, degrees: NDArray[np.floating[Any]]) -> Floats:
     """What (120,) log-probabilities are at any directions, between the bins along a line."""
     closed = np.append(log_probability, log_probability[0])
-    return np.interp(degrees / BIN_DEGREES % BINS, np.arange(BINS + 1), closed).astype(np.float32)
+    return np.asarray(np.interp(degrees / BIN_DEGREES % BINS, np.arange(BINS + 1), closed), dtype=np.float32)
 
 
 def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:
