@@ -1,8 +1,10 @@
-"""Muon for the filters, AdamW for the rest; and the plain optimizers of the reports."""
+"""Muon for the filters, AdamW or SGD for the rest; and the plain optimizers of the reports."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +13,17 @@ from facevalue.errors import SettingError
 from facevalue.recipes import CHOICES
 
 MOMENTUM = 0.9
+# Of airbench94, which sums the loss over batches of 2,000 where ours is the mean. It divides outputs by the number of
+# inputs of the head, ours by 9 as its forerunners: the rate that does the same is 81 by the square of that number.
+FILTER_RATE, BIAS_RATE, HEAD_RATE = 0.24, 0.053 * 2000, 0.67 * 2000 * 9**2
+FILTER_MOMENTUM, REST_MOMENTUM = 0.6, 0.85
+NORMED_STEPS = 3  # of Newton and Schulz
+OUTER = {"muon": ("trunk.0.", "out."), "muon-normed": ("out.",)}
+"""Beginnings of names that are not inside, by kind."""
 
 
-def orthogonalised(matrices: Tensor) -> Tensor:
-    """Nearest semi-orthogonal matrices, by five quintic Newton-Schulz steps in bf16. matrices: (n, rows, columns).
+def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Nearest semi-orthogonal matrices, by quintic Newton-Schulz steps in bf16. matrices: (n, rows, columns).
 
     Coefficients of Keller Jordan's Muon (2024).
     """
@@ -24,11 +33,25 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     if tall:
         x = x.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(5):
+    for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     result: Tensor = (x.mT if tall else x).to(matrices.dtype)
     return result
+
+
+def orthogonal_steps(
+    gradients: Iterable[tuple[nn.Parameter, Tensor]], steps: int = 5
+) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    """Each parameter's gradient orthogonalised, flattened to rows = outputs; those of one shape together."""
+    by_shape: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+    for parameter, gradient in gradients:
+        rows = parameter.shape[0]
+        by_shape[rows, parameter.numel() // rows].append((parameter, gradient))
+    for (rows, columns), members in by_shape.items():
+        stacked = torch.stack([gradient.reshape(rows, columns) for _, gradient in members])
+        for (parameter, _), step in zip(members, orthogonalised(stacked, steps), strict=True):
+            yield parameter, step.reshape(parameter.shape)
 
 
 class Muon(torch.optim.Optimizer):
@@ -43,22 +66,44 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            by_shape: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+            gradients = []
             for parameter in group["params"]:
                 gradient = parameter.grad
                 state = self.state[parameter]
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(gradient)
                 state["momentum"].lerp_(gradient, 1 - group["momentum"])
-                nesterov = gradient.lerp(state["momentum"], group["momentum"])
+                gradients.append((parameter, gradient.lerp(state["momentum"], group["momentum"])))
+            for parameter, step in orthogonal_steps(gradients):
                 rows = parameter.shape[0]
-                by_shape[rows, parameter.numel() // rows].append((parameter, nesterov))
-            for (rows, columns), members in by_shape.items():
-                steps = orthogonalised(torch.stack([n.reshape(rows, columns) for _, n in members]))
-                scale = 0.2 * max(rows, columns) ** 0.5
-                for (parameter, _), step in zip(members, steps, strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(step.reshape(parameter.shape), alpha=-group["lr"] * scale)
+                scale = 0.2 * max(rows, parameter.numel() // rows) ** 0.5
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.add_(step, alpha=-group["lr"] * scale)
+
+
+class MuonNormed(torch.optim.Optimizer):
+    """Muon as airbench94 has it (Keller Jordan, 2024): a filter is brought to its length, then takes the plain step.
+
+    The length is the root of its number of outputs, and so the only decay that there is.
+    """
+
+    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = FILTER_MOMENTUM) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            gradients = []
+            for parameter in group["params"]:
+                gradient = parameter.grad
+                state = self.state[parameter]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(gradient)
+                state["momentum"].mul_(group["momentum"]).add_(gradient)
+                gradients.append((parameter, gradient.add(state["momentum"], alpha=group["momentum"])))
+            for parameter, step in orthogonal_steps(gradients, NORMED_STEPS):
+                parameter.mul_(parameter.shape[0] ** 0.5 / parameter.norm())
+                parameter.add_(step, alpha=-group["lr"])
 
 
 def make_optimizers(
@@ -70,19 +115,27 @@ def make_optimizers(
     ``adamw``, ``sgd`` without momentum or ``momentum``, sgd with Nesterov's, on all.  weight_decay: of muon and adamw,
     on filters and matrices.  l2: of adam, sgd and momentum, on the same; the gradient of l2 / 2 times their squared
     sum, as a term of the loss gives it.
+    ``muon-normed``: MuonNormed on filters and matrices inside, with Nesterov's SGD on the rest at the multiples of the
+    rate that airbench94 has; each step at the full rate takes weight_decay of the rest away.
     """
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        inner = parameter.ndim >= 2 and not (kind == "muon" and name.startswith(("trunk.0.", "out.")))
+        inner = parameter.ndim >= 2 and not name.startswith(OUTER.get(kind, ()))
         (filters if inner else rest).append(parameter)
     if kind == "muon":
         return [
             Muon(filters, lr, weight_decay),
             torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
         ]
+    if kind == "muon-normed":
+        head = [parameter for parameter in rest if parameter.ndim >= 2]
+        biases = [parameter for parameter in rest if parameter.ndim < 2]
+        groups = [rest_group(biases, lr, BIAS_RATE, weight_decay)]
+        groups += [rest_group([matrix], lr, HEAD_RATE / matrix.shape[1] ** 2, weight_decay) for matrix in head]
+        return [MuonNormed(filters, lr), torch.optim.SGD(groups, lr=lr, momentum=REST_MOMENTUM, nesterov=True)]
     shrink = weight_decay if kind == "adamw" else l2
     groups = [{"params": filters, "weight_decay": shrink}, {"params": rest, "weight_decay": 0.0}]
     if kind == "adamw":
@@ -94,3 +147,14 @@ def make_optimizers(
     if kind == "momentum":
         return [torch.optim.SGD(groups, lr=lr, momentum=MOMENTUM, nesterov=True)]
     raise SettingError(f"there is no optimizer {kind!r}; there are: {', '.join(CHOICES['optimizer'])}")
+
+
+def rest_group(parameters: list[nn.Parameter], lr: float, rate: float, weight_decay: float) -> dict[str, Any]:
+    """A group of SGD at the multiple of the rate that it has in airbench94, of which weight_decay is no part."""
+    multiple = rate / FILTER_RATE
+    return {
+        "params": parameters,
+        "lr": lr * multiple,
+        "multiple": multiple,
+        "weight_decay": weight_decay / (lr * multiple),
+    }

@@ -37,6 +37,7 @@ from facevalue.networks.cnn import CNN, make_cnn
 from facevalue.networks.convnet import ConvNet
 from facevalue.networks.mlp import MLP, make_mlp
 from facevalue.networks.pretrained import TRUNKS, load_pretrained, make_transfer
+from facevalue.networks.records import RECORDS, Prepared, make_record
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
 from facevalue.plateau import Plateau, epochs_of, validation_loss
@@ -102,6 +103,7 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
         **dict.fromkeys(CLOCKS, make_clock_network),
         **dict.fromkeys(CNN, make_cnn),
         **dict.fromkeys(MLP, make_mlp),
+        **dict.fromkeys(RECORDS, make_record),
         **dict.fromkeys(TRUNKS, make_transfer),
     }
     if recipe.network not in table:
@@ -337,6 +339,8 @@ def train(
         trained_seconds, ancestry = take_over(recipe, network, start_from, source)
     elif recipe.pretrained:
         load_pretrained(network, recipe.pretrained, data)
+    elif isinstance(network, Prepared):
+        network.prepare(to_tensor(source.batch(recipe.seed, 0, network.prepared_on).pictures, device))
     if resume:
         found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
         print(f"{run_dir}: {found}", file=sys.stderr)
@@ -371,7 +375,7 @@ def train(
             rate = learning_rate_at(step, recipe) * (plateau.share if plateau is not None else 1.0)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = recipe.learning_rate * rate
+                    group["lr"] = recipe.learning_rate * rate * group.get("multiple", 1.0)
             targets = {
                 name: (torch.from_numpy(target.values).to(device), torch.from_numpy(target.weight).to(device))
                 for name, target in codec.encode(batch.labels()).items()

@@ -18,7 +18,7 @@ LATER = (
     *("channels", "kernel", "activations"),
 )
 CHOICES = {
-    "optimizer": ("muon", "adam", "adamw", "sgd", "momentum"),
+    "optimizer": ("muon", "adam", "adamw", "sgd", "momentum", "muon-normed"),
     "schedule": ("linear", "constant", "staircase", "plateau"),
 }
 
@@ -34,13 +34,14 @@ class Recipe:
     zero over the last ``decay`` share of the steps, constant stays, staircase takes 0.95 of it every 500 steps, plateau
     takes a tenth of it when three epochs gained nothing on the validation part of the source, ends after nine such, at
     the latest after ``steps``, and keeps the weights of the best epoch.
-    optimizer: muon, adam, adamw, sgd, which has no momentum, or momentum, which is sgd with 0.9 of Nesterov's.
-    weight_decay: of muon and adamw.  l2: of adam, sgd and momentum, half of it times the sum of the squared filters and
-    matrices is in the loss.  dropout: after the dense layer of networks that have it.  smoothing: of the labels of
-    heads of classes.
+    optimizer: muon, adam, adamw, sgd, which has no momentum, momentum, which is sgd with 0.9 of Nesterov's, or
+    muon-normed, which keeps filters at one length and takes multiples of the rate for the rest, see ``optimizer``.
+    weight_decay: of muon and adamw; of muon-normed the share of all but filters that a step takes away.  l2: of adam,
+    sgd and momentum, half of it times the sum of the squared filters and matrices is in the loss.  dropout: after the
+    dense layer of networks that have it.  smoothing: of the labels of heads of classes.
     parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
     pretrained: what the trunk starts from and mostly keeps, of ``networks.pretrained.WEIGHTS`` or a file; "" for none.
-    channels, kernel, activations: of ``networks.mlp`` and ``networks.cnn``, which see them.
+    channels, kernel, activations: of ``networks.mlp``, ``networks.cnn`` and ``networks.records``, which see them.
     """
 
     name: str
@@ -135,9 +136,9 @@ def parse_setting(name: str, text: str, current: object) -> object:
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
-    from facevalue.recipes import clocks, dials, digits, encodings, mnist, pictures
+    from facevalue.recipes import clocks, dials, digits, encodings, mnist, pictures, records
 
-    families = (clocks, dials, digits, encodings, mnist, pictures)
+    families = (clocks, dials, digits, encodings, mnist, pictures, records)
     table: dict[str, Recipe] = {recipe.name: recipe for family in families for recipe in family.RECIPES}
     if name in table:
         return table[name]

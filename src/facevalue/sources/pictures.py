@@ -4,9 +4,11 @@
                        └──► the last tenth, for validation, as they are ─────────────────────────────┤
     test records ──► as they are, in order ──────────────────────────────────────────────────────────┘
 
-Seeds from HELD_OUT_SEEDS on, training's own among them, give records of the validation part; no other seed does. Test
-records are given by ``test`` alone, which no training calls. Obfuscated, the pixels of every picture change places by
-one permutation, always the same: nothing is lost but who is whose neighbour.
+Seeds from HELD_OUT_SEEDS on, training's own among them, give records of the validation part; no other seed does, but
+where ``hold_out`` is False all records are trained on, and what is measured on the last tenth during training is then
+no more than a sign of life: choices are made with a validation part, and the chosen is trained on all. Test records are
+given by ``test`` alone, which no training calls. Obfuscated, the pixels of every picture change places by one
+permutation, always the same: nothing is lost but who is whose neighbour.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from facevalue.sources.mnist import HELD_OUT_SEEDS, as_rgb, records_of
 
 VALIDATION_SHARE = 10  # one of so many training records
 OBFUSCATION_SEED = 1
-SHIFT_PX = 2  # at most, each way
+SHIFT_PX, FAR_SHIFT_PX = 2, 4  # at most, each way
 CUT_SHARE = 0.375  # side of the square that is cut out, of the picture's
 
 CLASSES = {
@@ -65,8 +67,10 @@ class PictureSource:
     """Small pictures of a data set, an epoch after the other.
 
     dataset: of CLASSES.  data: folder of the data sets, None for where ``find_dataset`` looks.
-    obfuscated: pixels permuted.  flip: every other epoch mirrors a picture, which epochs is drawn for each.  shift: by
-    up to SHIFT_PX each way, the picture mirrored at its edge.  cut: a square somewhere is black.
+    obfuscated: pixels permuted.  flip: every other epoch mirrors a picture, which epochs is drawn for each; with
+    random_flip each epoch tosses a coin for each instead.  shift: by up to SHIFT_PX each way, FAR_SHIFT_PX where far,
+    the picture mirrored at its edge.  cut: a square somewhere is black.  hold_out: whether the last of the training
+    records are kept out.
     """
 
     dataset: str
@@ -75,6 +79,9 @@ class PictureSource:
     flip: bool = False
     shift: bool = False
     cut: bool = False
+    random_flip: bool = False
+    far: bool = False
+    hold_out: bool = True
 
     def batch(self, seed: int, step: int, count: int) -> LabelledBatch:
         """``count`` pictures, a pure function of (seed, step) and of the data."""
@@ -83,14 +90,18 @@ class PictureSource:
         if seed >= HELD_OUT_SEEDS:
             chosen = train + records_of(len(classes) - train, seed, step, count)
             return LabelledBatch(as_rgb(pictures[chosen]), classes[chosen])
+        train = train if self.hold_out else len(classes)
         chosen = records_of(train, seed, step, count)
         taken = pictures[chosen]
         random = np.random.default_rng([seed, step, 1])
-        if self.flip:
+        if self.random_flip:
+            taken = flipped(taken, np.random.default_rng([seed, step, 2]).integers(0, 2, count) == 1)
+        elif self.flip:
             epoch = (step * count + np.arange(count)) // train
             taken = flipped(taken, (coins(train, seed)[chosen] + epoch) % 2 == 1)
         if self.shift:
-            taken = shifted(taken, random.integers(-SHIFT_PX, SHIFT_PX + 1, (count, 2)))
+            most = FAR_SHIFT_PX if self.far else SHIFT_PX
+            taken = shifted(taken, random.integers(-most, most + 1, (count, 2)))
         if self.cut:
             side = taken.shape[1]
             taken = cut_out(taken, random.integers(0, side, (count, 2)), round(CUT_SHARE * side))
@@ -112,8 +123,16 @@ VARIANTS: dict[str, dict[str, bool]] = {
     "": {},
     "-obfuscated": {"obfuscated": True},
     "-shift": {"shift": True},
+    "-flip": {"flip": True},
     "-flip-shift": {"flip": True, "shift": True},
+    "-random-flip-shift": {"random_flip": True, "shift": True},
     "-flip-shift-cut": {"flip": True, "shift": True, "cut": True},
+    "-flip-far-shift-cut": {"flip": True, "shift": True, "far": True, "cut": True},
+}
+ON_ALL = "-all"
+VARIANTS |= {
+    f"{name}{ON_ALL}": VARIANTS[name] | {"hold_out": False}
+    for name in ("-shift", "-flip-shift", "-flip-shift-cut", "-flip-far-shift-cut")
 }
 SETS = {"pictures/fashion-mnist": "fashion-mnist", "pictures/cifar10": "cifar-10"}
 PICTURES = {name + variant: (dataset, variant) for name, dataset in SETS.items() for variant in VARIANTS}
@@ -178,9 +197,10 @@ def shifted(pictures: Pictures, by: NDArray[np.int64]) -> Pictures:
     high, wide = pictures.shape[1:3]
     edges = [(0, 0), (most, most), (most, most), (0, 0)][: pictures.ndim]
     framed = np.pad(pictures, edges, mode="reflect")
-    rows = most - by[:, :1] + np.arange(high)
-    columns = most - by[:, 1:] + np.arange(wide)
-    return np.asarray(framed[np.arange(len(pictures))[:, None, None], rows[:, :, None], columns[:, None, :]])
+    result = np.empty_like(pictures)
+    for moved, frame, (top, left) in zip(result, framed, (most - by).tolist(), strict=True):
+        moved[:] = frame[top : top + high, left : left + wide]
+    return result
 
 
 def cut_out(pictures: Pictures, centres: NDArray[np.int64], side: int) -> Pictures:

@@ -232,9 +232,9 @@ class Study:
 
 def studies() -> dict[str, Study]:
     """All studies by name."""
-    from facevalue.studies import activations, cnn, digits, encodings, mlp, obfuscated, optimizers, search
+    from facevalue.studies import activations, cnn, digits, encodings, mlp, obfuscated, optimizers, records, search
 
-    files = (activations, cnn, digits, encodings, mlp, obfuscated, optimizers, search)
+    files = (activations, cnn, digits, encodings, mlp, obfuscated, optimizers, records, search)
     return {file.STUDY.name: file.STUDY for file in files}
 
 
@@ -377,6 +377,7 @@ def run_study(
         find_dataset(runs[0].experiment.dataset, data)  # which says what is missing, and where to put it
         raise FaceValueError(f"no data for any experiment of {name}; name its folder with --data")
     options = (data, workers, compiled, cluster)
+    tell_finished(runs)
     carry_out(study, runs, missing, out, budget, *options)
     if study.search is not None and not missing_data(study.search.example(), data, may_fetch=True):
 
@@ -395,6 +396,7 @@ def run_study(
     if later:
         runs = [*runs, *later]
         missing |= {run: missing_data(run.experiment, data, may_fetch=True) for run in later}
+        tell_finished(later)
         carry_out(study, runs, missing, out, budget, *options)
     results = outcomes(runs, missing)
     print("drawing the figures", file=sys.stderr, flush=True)
@@ -447,9 +449,27 @@ def carry_out(
                 print(f"the parameters of {source.name} are not there", file=sys.stderr, flush=True)
                 continue
             carry_out_run(run, runs, data, workers, compiled)
+        print(finished_row(run, runs), file=sys.stderr, flush=True)
         if run.minutes > 0:
             pace = (time.monotonic() - began) / 60 / run.minutes
         write_table(study, outcomes(runs, missing), out, budget, [])
+
+
+def tell_finished(runs: Sequence[Run]) -> None:
+    """A line for each run that is done, as they are told when they end."""
+    for run in runs:
+        if is_done(run, runs):
+            print(finished_row(run, runs), file=sys.stderr, flush=True)
+
+
+def finished_row(run: Run, runs: Sequence[Run]) -> str:
+    """A line for a run that is done: its first figure of each test, or why it has none, and its minutes."""
+    about = read_measured(run, runs)
+    if about is None:
+        return f"done   {run.name:<52}  {read_diverged(run) or 'not measured'}"
+    firsts = {score["test"]: Score(**score) for score in reversed(about["scores"])}
+    told = [f"{score.test} {score.metric} {score.text()}" for score in reversed(firsts.values())]
+    return f"done   {run.name:<52}  {about['minutes']:5.1f} min  {'; '.join(told)}"
 
 
 @contextlib.contextmanager
