@@ -8,9 +8,11 @@ rotation alone: clockwise degrees of the twelve from up. A dial without marks ha
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -185,9 +187,18 @@ def defocus(rnd: Random, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).filter(ImageFilter.BoxBlur((across, down))))
 
 
-def enlarge(image: skia.Image, size_px: int, target: skia.Canvas) -> None:
-    """Copy a smaller picture to a size_px canvas, scaled up bilinearly."""
-    target.drawImageRect(image, skia.Rect.MakeWH(size_px, size_px), skia.SamplingOptions(skia.FilterMode.kLinear))
+@contextlib.contextmanager
+def taken_with(drawn_px: int, sheet: NDArray[np.uint8]) -> Iterator[skia.Canvas]:
+    """A canvas of drawn_px a side; what is drawn on it fills the sheet (S, S, 4) uint8 RGBA, scaled up bilinearly."""
+    size = len(sheet)
+    small = sheet if drawn_px == size else np.empty((drawn_px, drawn_px, 4), dtype=np.uint8)
+    surface = skia.Surface(small, colorType=skia.kRGBA_8888_ColorType)
+    with surface as canvas:
+        yield canvas
+    if drawn_px != size:
+        with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+            linear = skia.SamplingOptions(skia.FilterMode.kLinear)
+            canvas.drawImageRect(surface.makeImageSnapshot(), skia.Rect.MakeWH(size, size), linear)
 
 
 def draw_glass(canvas: skia.Canvas, rnd: Random, radius: float) -> None:

@@ -675,9 +675,7 @@ class ClockSource:
         drawn_px = size
         if rnd.random() < 0.2:  # a tiny picture, scaled up
             drawn_px = int(size * (rnd.uniform(0.55, 1.0) if rnd.random() < 0.7 else rnd.uniform(0.25, 0.6)))
-        small = sheet if drawn_px == size else np.empty((drawn_px, drawn_px, 4), dtype=np.uint8)
-        surface = skia.Surface(small, colorType=skia.kRGBA_8888_ColorType)
-        with surface as canvas:
+        with camera.taken_with(drawn_px, sheet) as canvas:
             paint.draw_wall(canvas, rnd, wall, drawn_px)
             canvas.save()
             canvas.concat(pose.canvas_matrix(drawn_px, RADIUS))
@@ -692,9 +690,6 @@ class ClockSource:
                 mask_border(
                     canvas, rnd, drawn_px, 0.14 if is_straight else 0.25, rnd.gauss(0, 6) if is_straight else 0.0
                 )
-        if drawn_px != size:
-            with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
-                camera.enlarge(surface.makeImageSnapshot(), size, canvas)
         turn = pose.rotation_degrees
         batch.seconds[index] = np.float32(seconds) % SECONDS_PER_TURN
         batch.hour[index] = (angles["hour"] + turn) % 360

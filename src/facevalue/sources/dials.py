@@ -154,9 +154,7 @@ class DialSource:
         careful = rnd.random() < self.careful
         if not careful and rnd.random() < 0.25:  # a tiny picture, scaled up
             drawn_px = int(size * (rnd.uniform(0.5, 1.0) if rnd.random() < 0.75 else rnd.uniform(0.3, 0.6)))
-        small = sheet if drawn_px == size else np.empty((drawn_px, drawn_px, 4), dtype=np.uint8)
-        surface = skia.Surface(small, colorType=skia.kRGBA_8888_ColorType)
-        with surface as canvas:
+        with camera.taken_with(drawn_px, sheet) as canvas:
             paint.draw_wall(canvas, rnd, wall, drawn_px)
             canvas.save()
             canvas.concat(pose.canvas_matrix(drawn_px, RADIUS))
@@ -173,9 +171,6 @@ class DialSource:
             canvas.restore()
             if not careful:
                 draw_mishaps(canvas, rnd, drawn_px)
-        if drawn_px != size:
-            with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
-                camera.enlarge(surface.makeImageSnapshot(), size, canvas)
         turn = pose.rotation_degrees
         batch.needle[index] = (degrees + turn) % 360
         batch.fraction[index] = min(max(fraction, 0.0), 1.0) if not face.full else fraction % 1
