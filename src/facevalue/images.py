@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from io import BytesIO
@@ -117,16 +118,15 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
     corners = matrix @ ends
     if np.any(corners[2] <= 1e-6):  # the horizon crosses the frame: nothing sensible is seen
         return np.zeros((down, across, 3), np.uint8)
-    xy = corners[:2] / corners[2]
+    x, y = (corners[:2] / corners[2]).tolist()
     height, width = rgb.shape[:2]
-    left, top = np.clip(np.floor(xy.min(axis=1)) - 2, 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(xy.max(axis=1)) + 2, 0, (width, height)).astype(int)
+    left, top = (max(0, math.floor(min(ends)) - 2) for ends in (x, y))
+    right, bottom = (min(most, math.ceil(max(ends)) + 2) for ends, most in ((x, width), (y, height)))
     if right - left < 2 or bottom - top < 2:
         return np.zeros((down, across, 3), np.uint8)
     part = Image.fromarray(np.ascontiguousarray(rgb[top:bottom, left:right]))
-    x, y = xy[0], xy[1]
-    area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-    step = float(np.sqrt(area / (across * down)))  # pixels of the picture for each one of the result
+    area = abs(sum(x[k - 1] * y[k] - x[k] * y[k - 1] for k in range(4))) / 2
+    step = math.sqrt(area / (across * down))  # pixels of the picture for each one of the result
     shrunk = np.eye(3)
     if step > 1.15:
         size = max(2, round(part.width / step)), max(2, round(part.height / step))
@@ -134,12 +134,11 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
         part = part.resize(size, Image.Resampling.BILINEAR)  # Pillow's is antialiased when it shrinks
     moved = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
     matrix = shrunk @ moved @ matrix
-    coefficients = (matrix / matrix[2, 2]).ravel()[:8]
-    shift = np.round(coefficients[[2, 5]])
-    if np.array_equal(coefficients, [1, 0, shift[0], 0, 1, shift[1], 0, 0]):  # the same pixels, without the arithmetic
-        x, y = shift.astype(int).tolist()
-        return np.asarray(part.crop((x, y, x + across, y + down)))
-    result = part.transform((across, down), Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BICUBIC)
+    coefficients = (matrix / matrix[2, 2]).ravel()[:8].tolist()
+    x0, y0 = round(coefficients[2]), round(coefficients[5])
+    if coefficients == [1, 0, x0, 0, 1, y0, 0, 0]:  # the same pixels, without the arithmetic
+        return np.asarray(part.crop((x0, y0, x0 + across, y0 + down)))
+    result = part.transform((across, down), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
     return np.asarray(result)
 
 

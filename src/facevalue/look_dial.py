@@ -122,9 +122,10 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     confidence = weight.calibration.confidence(look.features())
     # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
     spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
+    values = look.placed.value(np.array([degrees for degrees, _ in candidates[1:]])).tolist()
     others = [
-        Alternative(value_text(look, float(look.placed.value(degrees))), min(spare * mass, confidence))
-        for degrees, mass in candidates[1:]
+        Alternative(value_text(look, other), min(spare * mass, confidence))
+        for other, (_, mass) in zip(values, candidates[1:], strict=True)
     ]
     return Reading(
         kind=weight.kind,
@@ -143,9 +144,8 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
 def value_text(look: Look, value: float) -> str:
     """A value as a person would write it; a needle just before the zero of a full turn shows the zero."""
     text = look.scale.text(value)
-    if look.placed.full and text == look.scale.text(look.scale.high):
-        return look.scale.text(look.scale.low)
-    return text
+    shows_zero = look.placed.full and text == look.scale.text(look.scale.high)
+    return look.scale.text(look.scale.low) if shows_zero else text
 
 
 def place_marks(look: Look, scale: tuple[float, float]) -> dict[str, Polyline]:
@@ -158,7 +158,8 @@ def place_marks(look: Look, scale: tuple[float, float]) -> dict[str, Polyline]:
         x, y, w = dial_to_px @ points
         w = np.where(np.abs(w) < 1e-6, 1e-6, w)
         # Marks count pixel centres from 0, homographies from the picture's corner.
-        return tuple((float(a) * scale[0] - 0.5, float(b) * scale[1] - 0.5) for a, b in zip(x / w, y / w, strict=True))
+        across, down = x / w * scale[0] - 0.5, y / w * scale[1] - 0.5
+        return tuple(zip(across.tolist(), down.tolist(), strict=True))
 
     placed = look.placed
     needle = look.both.degrees()

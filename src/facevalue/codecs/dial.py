@@ -7,6 +7,7 @@ scale is a part of the turn (a pressure gauge) or all of it (a meter's sub-dial,
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from facevalue.errors import SettingError
 
 BINS = 120
 BIN_DEGREES = 360 / BINS
+CENTRES = np.arange(BINS) * BIN_DEGREES
 POSE_NUMBERS = 7
 SHARES = 100  # a reading is right within one part of this many of its range
 DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
@@ -82,7 +84,7 @@ class Scale:
                 "at most a full turn apart"
             )
 
-    @property
+    @functools.cached_property
     def decimals(self) -> int:
         """As many as tell a hundredth of the range."""
         return max(0, math.ceil(-math.log10(abs(self.high - self.low) / SHARES) - 1e-9))
@@ -191,8 +193,7 @@ class DialBelief:
 
     def corrected(self, by: Eccentricity, start: float) -> DialBelief:
         """This belief with the needle where it truly stands.  start: direction of the scale's low end, degrees."""
-        true = np.arange(BINS) * BIN_DEGREES
-        needle = at_directions(self.needle, true + by.degrees(true - start))
+        needle = at_directions(self.needle, CENTRES + by.degrees(CENTRES - start))
         return dataclasses.replace(self, needle=log_softmax(needle))
 
     def degrees(self) -> float:
@@ -224,14 +225,14 @@ class DialBelief:
     def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
         """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another."""
         log_probability = self.needle.copy()
-        centres = np.arange(BINS) * BIN_DEGREES
+        probability = np.exp(log_probability)
         found: list[tuple[float, float]] = []
         for _ in range(count):
             if not np.isfinite(log_probability.max()):
                 break
             degrees = local_direction(log_probability, reach=1)
-            found.append((degrees, self.mass_near(degrees, 1.5 * BIN_DEGREES)))
-            away = np.abs((centres - degrees + 180) % 360 - 180)
+            away = bins_away(degrees)
+            found.append((degrees, float((probability * share_inside(away, 1.5 * BIN_DEGREES)).sum())))
             log_probability[away <= apart_degrees] = -np.inf
         return found[:1] + sorted(found[1:], key=lambda candidate: -candidate[1])
 
@@ -242,12 +243,19 @@ def at_directions(log_probability: Floats, degrees: NDArray[np.floating[Any]]) -
     return np.asarray(np.interp(degrees / BIN_DEGREES % BINS, np.arange(BINS + 1), closed), dtype=np.float32)
 
 
+def bins_away(degrees: float) -> NDArray[np.float64]:
+    """(120,) degrees from each bin to a direction, the shorter way round."""
+    return np.abs((CENTRES - degrees + 180) % 360 - 180)
+
+
+def share_inside(away: NDArray[np.float64], reach_degrees: float) -> NDArray[np.float64]:
+    """(120,) 1 for bins within reach, the part inside for those that reach cuts.  away: of ``bins_away``."""
+    return np.minimum(np.maximum((reach_degrees - away) / BIN_DEGREES + 0.5, 0), 1)
+
+
 def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:
     """Probability within reach of a direction; bins that reach cuts count by their part inside."""
-    centres = np.arange(BINS) * BIN_DEGREES
-    away = np.abs((centres - degrees + 180) % 360 - 180)
-    inside = np.clip((reach_degrees - away) / BIN_DEGREES + 0.5, 0, 1)
-    return float((np.exp(log_probability) * inside).sum())
+    return float((np.exp(log_probability) * share_inside(bins_away(degrees), reach_degrees)).sum())
 
 
 class DialNeedle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,15 +18,24 @@ def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
     pose: (7,) cx, cy, sxx, sxy, syy, qx, qy: H = [[S, c], [q, 1]] R(twelve), as ``sources.camera`` draws it. Wild
     values are bounded, so that the matrix can be inverted whatever a network says.
     """
-    cx, cy, sxx, sxy, syy, qx, qy = (float(v) for v in np.nan_to_num(pose, posinf=1e6, neginf=-1e6))
-    size, axes = np.linalg.eigh(np.array([[sxx, sxy], [sxy, syy]]))
-    stretch = axes @ np.diag(np.clip(size, 0.15, 2.5)) @ axes.T
+    cx, cy, sxx, sxy, syy, qx, qy = (min(max(v, -1e6), 1e6) for v in np.nan_to_num(pose).tolist())
+    # the eigenvalues of S, kept within bounds: along the direction of the larger one, and across it
+    mean, spread = (sxx + syy) / 2, math.hypot((sxx - syy) / 2, sxy)
+    larger, smaller = (min(max(size, 0.15), 2.5) for size in (mean + spread, mean - spread))
+    along = math.atan2(2 * sxy, sxx - syy) / 2
+    c, s = math.cos(along), math.sin(along)
+    shared = (larger - smaller) * c * s
     qx, qy = (min(max(q, -0.3), 0.3) for q in (qx, qy))
-    cx, cy = (min(max(c, -1.2), 1.2) for c in (cx, cy))
-    angle = np.radians(twelve_degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    placed = np.array([[*stretch[0], cx], [*stretch[1], cy], [qx, qy, 1.0]])
-    return np.asarray(placed @ turn)
+    cx, cy = (min(max(centre, -1.2), 1.2) for centre in (cx, cy))
+    placed = np.array(
+        [
+            [larger * c * c + smaller * s * s, shared, cx],
+            [shared, larger * s * s + smaller * c * c, cy],
+            [qx, qy, 1.0],
+        ]
+    )
+    c, s = math.cos(math.radians(twelve_degrees)), math.sin(math.radians(twelve_degrees))
+    return np.asarray(placed @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]))
 
 
 def is_straight(pose: Floats) -> bool:
