@@ -250,7 +250,7 @@ def bins_away(degrees: float) -> NDArray[np.float64]:
 
 def share_inside(away: NDArray[np.float64], reach_degrees: float) -> NDArray[np.float64]:
     """(120,) 1 for bins within reach, the part inside for those that reach cuts.  away: of ``bins_away``."""
-    return np.minimum(np.maximum((reach_degrees - away) / BIN_DEGREES + 0.5, 0), 1)
+    return np.asarray(np.minimum(np.maximum((reach_degrees - away) / BIN_DEGREES + 0.5, 0), 1))
 
 
 def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:
