@@ -245,7 +245,7 @@ def at_directions(log_probability: Floats, degrees: NDArray[np.floating[Any]]) -
 
 def bins_away(degrees: float) -> NDArray[np.float64]:
     """(120,) degrees from each bin to a direction, the shorter way round."""
-    return np.abs((CENTRES - degrees + 180) % 360 - 180)
+    return np.asarray(np.abs((CENTRES - degrees + 180) % 360 - 180))
 
 
 def share_inside(away: NDArray[np.float64], reach_degrees: float) -> NDArray[np.float64]:
