@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_unseen_ends_are_taken_from_the_picture() -> None:
     assert placed.start == pytest.approx(230, abs=0.1)
     assert placed.sweep == pytest.approx(260, abs=0.2)
     assert float(placed.value(0.0)) == pytest.approx(8, abs=0.05)
+
+
+def test_two_ends_that_are_surely_seen_are_no_full_turn() -> None:
+    """A scale of 330 degrees that is taken for a full turn, and one whose ends are not seen."""
+    placed = belief(0.0, start=195.0, end=165.0, full=0.8).place(Scale())
+    assert (placed.start, placed.sweep) == (pytest.approx(195, abs=0.5), pytest.approx(330, abs=1))
+    vague = dataclasses.replace(belief(0.0, full=0.8), start=np.full(BINS, -math.log(BINS), np.float32))
+    assert abs(vague.place(Scale()).sweep) == 360
+    assert belief(0.0, start=2.0, end=358.0, full=0.8).place(Scale()).full
 
 
 def test_a_full_turn_is_read_from_its_zero_in_the_way_that_is_seen_or_told() -> None:

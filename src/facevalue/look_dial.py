@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs.dial import SHARES, DialBelief, Placed, Scale, mass_near
+from facevalue.codecs.dial import ENDS_REACH_DEGREES, SHARES, DialBelief, Placed, Scale, mass_near
 from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
@@ -24,7 +24,6 @@ ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side s
 RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
 LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
-ENDS_REACH_DEGREES = 6.0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ POSE_NUMBERS = 7
 SHARES = 100  # a reading is right within one part of this many of its range
 DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
 UPRIGHT_DEGREES = 5.0  # how straight dials are photographed, standard deviation
+ENDS_REACH_DEGREES, ENDS_APART_DEGREES, ENDS_SURE = 6.0, 12.0, 0.7  # of two ends that are surely seen
 TURNED = 0.05  # share of those that stand in any way
 
 
@@ -214,13 +215,19 @@ class DialBelief:
             return Placed(scale.low, scale.high, start % 360, length if clockwise else -length)
         clockwise = self.clockwise >= 0.5 if scale.clockwise is None else scale.clockwise
         way = 1.0 if clockwise else -1.0
-        if self.full >= 0.5:
+        if self.full >= 0.5 and not self.has_two_ends():
             seen = (self.start + self.end) / 2 + UPRIGHT
             zero = local_direction(log_softmax(seen.astype(np.float32)))
             return Placed(scale.low, scale.high, zero, way * 360.0)
         start, end = local_direction(self.start), local_direction(self.end)
         length = (end - start) * way % 360
         return Placed(scale.low, scale.high, start, way * (length or 360.0))
+
+    def has_two_ends(self) -> bool:
+        """Whether the scale is surely seen to begin and to end at two places, whatever ``full`` says."""
+        start, end = local_direction(self.start), local_direction(self.end)
+        sure = min(mass_near(self.start, start, ENDS_REACH_DEGREES), mass_near(self.end, end, ENDS_REACH_DEGREES))
+        return abs((start - end + 180) % 360 - 180) > ENDS_APART_DEGREES and sure > ENDS_SURE
 
     def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
         """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another."""

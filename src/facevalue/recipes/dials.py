@@ -6,8 +6,8 @@ dials/wild-2  Goes on from it, with drawings of what its misses on meters' needl
               facevalue train dials/wild-2 --compile --from runs/dials-wild-...
 dials/wild-3  Goes on from that in the same way.
               facevalue train dials/wild-3 --compile --from runs/dials-wild-2-...
-dials/wild-4  Goes on from that, a fifth of its pictures taken with care, as most are, and few gauges that rise the
-              other way: of scales it had learned too little.
+dials/wild-4  The shipped reader, dial-2: goes on from that for half an hour, a fifth of its pictures taken with care,
+              as most are, and few gauges that rise the other way.
               facevalue train dials/wild-4 --compile --from runs/dials-wild-3-...
 dials/tiny    A minute of one core, to try the way from drawing to reading. It reads little.
               facevalue train dials/tiny

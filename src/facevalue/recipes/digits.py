@@ -6,11 +6,12 @@ digits/wild   Rows of digits: drawn ones, MNIST, meter digits and printed cells.
 digits/wild-2 Goes on from it for 22 minutes, with strips of one shape, faint and framed
               displays, small last digits, rims of windows, broad pens, barred sevens. Seven-segment 79.6 %.
               facevalue train digits/wild-2 --compile --data DIR --from RUN-OF-DIGITS-WILD
-digits/wild-3 The shipped reader, digits-2: goes on from that one for 95 minutes, with glints, fog, contrast that fades
-              along a display, clutter without a digit. Seven-segment 81.5 %, rolling digits of unseen meters 90.9 %.
+digits/wild-3 Goes on from that one for 95 minutes, with glints, fog, contrast that fades along a display, clutter
+              without a digit. Seven-segment 81.5 %, rolling digits of unseen meters 90.9 %.
               facevalue train digits/wild-3 --compile --data DIR --from RUN-OF-DIGITS-WILD-2
-digits/wild-4 Goes on from it for 9,000 steps, with flagged ones, open fours, coarse scans, signs and units round a
-              display, a unit above small last digits, lamps mirrored at its ends, ink that differs in hue alone.
+digits/wild-4 The shipped reader, digits-3: goes on from it for 80 minutes, with flagged ones, open fours, coarse scans,
+              signs and units round a display, a unit above small last digits, lamps mirrored at its ends, ink that
+              differs in hue alone. Optdigits from 96.6 to 98.4 %, seven-segment still 81.5 %.
               facevalue train digits/wild-4 --compile --data DIR --from RUN-OF-DIGITS-WILD-3
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """

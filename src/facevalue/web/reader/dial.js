@@ -7,6 +7,9 @@ const BIN_DEGREES = 360 / BINS;
 const SHARES = 100;
 const UPRIGHT_DEGREES = 5;
 const TURNED = 0.05;
+export const ENDS_REACH_DEGREES = 6;
+const ENDS_APART_DEGREES = 12;
+const ENDS_SURE = 0.7;
 
 // Where the zero of a full turn points before it is seen, as log-probabilities: mostly up.
 const UPRIGHT = (() => {
@@ -85,6 +88,13 @@ export function massNear(logProbability, degrees, reachDegrees) {
 }
 
 // The scale as it lies in the picture: {low, high, start, sweep}, clockwise sweeps positive.
+// Whether the scale is surely seen to begin and to end at two places, whatever full says.
+function hasTwoEnds({ start, end }) {
+  const ends = [start, end].map((circle) => [localDirection(circle), circle]);
+  const sure = Math.min(...ends.map(([degrees, circle]) => massNear(circle, degrees, ENDS_REACH_DEGREES)));
+  return apart(ends[0][0], ends[1][0]) > ENDS_APART_DEGREES && sure > ENDS_SURE;
+}
+
 export function placeScale(belief, scale) {
   const { low, high } = scale;
   if (scale.sweep !== null) {
@@ -95,7 +105,7 @@ export function placeScale(belief, scale) {
     return { low, high, start: turned(rising === clockwise ? first : last), sweep: clockwise ? length : -length };
   }
   const way = (scale.clockwise ?? belief.clockwise >= 0.5) ? 1 : -1;
-  if (belief.full >= 0.5) {
+  if (belief.full >= 0.5 && !hasTwoEnds(belief)) {
     const seen = belief.start.map((value, i) => (value + belief.end[i]) / 2 + UPRIGHT[i]);
     return { low, high, start: localDirection(logSoftmax(seen)), sweep: way * 360 };
   }

@@ -2,7 +2,8 @@
 
 import { confidenceOf } from "./calibration.js";
 import {
-  decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, setRight, textOf, valueAt,
+  ENDS_REACH_DEGREES, decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, setRight,
+  textOf, valueAt,
 } from "./dial.js";
 import { localDirection } from "./needles.js";
 import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
@@ -13,7 +14,6 @@ const RUNNERS_UP = 9;
 const SURE = 0.9;
 const SURE_REACH_DEGREES = 7.2;
 const LEAST_REACH_DEGREES = 1.5;
-const ENDS_REACH_DEGREES = 6;
 
 export const CODEC = "dial/needle";
 export const ENOUGH_PX = 192;
