@@ -71,7 +71,7 @@ def speed_table(read: dict[str, Any], draw: dict[str, Any]) -> list[str]:
     return [
         "| speed | figure |",
         "| --- | --- |",
-        f"| network, one pass over one crop, one thread (a reading takes two) | {read['crop']['session_ms']:.1f} ms |",
+        f"| network, one pass over one crop, one thread (one or two a reading) | {read['crop']['session_ms']:.1f} ms |",
         f"| one crop in memory, read whole, one thread | {read['crop']['reader_ms']:.1f} ms |",
         f"| `facevalue read photo.jpg`, whole process | {read['command']['seconds']:.2f} s |",
         f"| pictures a second, one process, from {many['pictures']} drawn JPEG files of 448 px "

@@ -1,7 +1,7 @@
 """How many readings a second the service gives over HTTP, how it stands an overload, and whether its memory stays flat.
 
     python benchmarks/service_load.py                      # 448 px JPEG clocks, 8 clients for 60 s; then 200 clients
-    python benchmarks/service_load.py --seconds 600        # memory over ten minutes
+    python benchmarks/service_load.py --seconds 600 --publish    # memory over ten minutes; into README.md
     python benchmarks/service_load.py --batches            # what reading several pictures at once would save
 
 Nothing else should run on the machine meanwhile. The clients share its cores with the service: each is a process's
@@ -11,20 +11,22 @@ coroutine with one connection that stays open. Drawing the clocks needs facevalu
 from __future__ import annotations
 
 import asyncio
+import datetime
 import io
 import json
-import os
-import platform
 import re
 import signal
 import statistics
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from PIL import Image
+from publish import ROOT, replace_between
+from read_speed import describe_hardware
 from service_fuzz import start_service
 
 from facevalue import Reader
@@ -129,6 +131,27 @@ def measure_batches() -> dict[str, dict[str, float]]:
     return result
 
 
+def publish(result: dict[str, Any]) -> None:
+    """Write the figures between ``<!-- load -->`` and ``<!-- /load -->`` of README.md."""
+    crowd, memory, statuses = result["overload"], result["memory_mb"], result["statuses"]
+    others = ", ".join(f"{count:,} × {status}" for status, count in statuses.items() if str(status) != "200")
+    kinds = ", ".join(f"{count:,} × {status}" for status, count in crowd["statuses"].items())
+    lines = [
+        "| service, 448 px JPEG clocks, clients on the same two cores | figure |",
+        "| --- | --- |",
+        f"| {result['clients']} clients for {result['seconds']:.0f} s: readings a second, 99th percentile, errors "
+        f"| {result['readings_a_second']:.0f}, {result['p99_ms']:.0f} ms, {others or 'none'} |",
+        f"| resident memory after each sixth of that | {', '.join(str(megabytes) for megabytes in memory)} MB |",
+        f"| {crowd['clients']} clients for {crowd['seconds']:.0f} s: answers by status | {kinds} |",
+        f"| one client {BACK_TO_NORMAL_SECONDS:.0f} s after them: median, 99th percentile "
+        f"| {result['afterwards']['median_ms']:.0f} ms, {result['afterwards']['p99_ms']:.0f} ms |",
+        "",
+        f"{result['hardware']}, {result['date']}, one run. Written by `python benchmarks/service_load.py --seconds "
+        f"{result['seconds']:.0f} --publish`.",
+    ]
+    replace_between(ROOT / "README.md", lines, "load")
+
+
 @click.command()
 @click.option("--clients", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1))
@@ -137,6 +160,7 @@ def measure_batches() -> dict[str, dict[str, float]]:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes of the service.")
 @click.option("--pictures", default=200, show_default=True, type=click.IntRange(1), help="How many to draw.")
 @click.option("--batches", is_flag=True, help="Only measure what batches would save.")
+@click.option("--publish", "published", is_flag=True, help="Write README.md; wants an overload.")
 def main(
     clients: int,
     seconds: float,
@@ -145,6 +169,7 @@ def main(
     workers: int,
     pictures: int,
     batches: bool,
+    published: bool,
 ) -> None:
     """Print the figures as JSON."""
     if batches:
@@ -159,19 +184,23 @@ def main(
         for _ in range(6):
             answers += asyncio.run(load(port, files, clients, seconds / 6))
             memory.append(round(family_memory_mb(process.pid)))
-        result = {"cores": os.cpu_count(), "machine": platform.machine(), "workers": workers, "clients": clients}
+        result: dict[str, Any] = {"hardware": describe_hardware(), "date": str(datetime.date.today())}
+        result |= {"workers": workers, "clients": clients, "seconds": seconds}
         result |= describe(answers, seconds) | {"memory_mb": memory}
         if overload_seconds:
             crowd = asyncio.run(load(port, files, overload_clients, overload_seconds))
             time.sleep(BACK_TO_NORMAL_SECONDS)
             after = asyncio.run(load(port, files, 1, 3.0))
-            result["overload"] = {"clients": overload_clients, **describe(crowd, overload_seconds)}
+            told = {"clients": overload_clients, "seconds": overload_seconds}
+            result["overload"] = told | describe(crowd, overload_seconds)
             result["afterwards"] = describe(after, 3.0)
             result["memory_mb_afterwards"] = round(family_memory_mb(process.pid))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     click.echo(json.dumps(result, indent=2))
+    if published:
+        publish(result)
 
 
 if __name__ == "__main__":
