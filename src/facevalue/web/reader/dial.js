@@ -87,7 +87,6 @@ export function massNear(logProbability, degrees, reachDegrees) {
   return mass;
 }
 
-// The scale as it lies in the picture: {low, high, start, sweep}, clockwise sweeps positive.
 // Whether the scale is surely seen to begin and to end at two places, whatever full says.
 function hasTwoEnds({ start, end }) {
   const ends = [start, end].map((circle) => [localDirection(circle), circle]);
@@ -95,6 +94,7 @@ function hasTwoEnds({ start, end }) {
   return apart(ends[0][0], ends[1][0]) > ENDS_APART_DEGREES && sure > ENDS_SURE;
 }
 
+// The scale as it lies in the picture: {low, high, start, sweep}, clockwise sweeps positive.
 export function placeScale(belief, scale) {
   const { low, high } = scale;
   if (scale.sweep !== null) {
