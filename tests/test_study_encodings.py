@@ -31,7 +31,7 @@ from facevalue.studies import Experiment, encodings
 OURS = {"widths": "4,4", "blocks": "0,1", "hidden": "8", "squeeze": "4", "size_px": "24"}
 REPORTS = {"widths": "4,4", "hidden": "8", "size_px": "24"}
 BRIEF = {"steps": "2", "batch_size": "8", "warmup_steps": "1"}
-CHOSEN = ("hours", "24-classes", "72-classes", "720-classes", "two-circles", "ours", "ours, plain clocks")
+CHOSEN = ("hours", "24-classes", "72-classes", "720-classes", "two-circles", "needles", "needles, plain clocks")
 REPORTED = ("deep-time's network", "leiden-2021's four blocks", "EfficientNet-lite0 of ImageNet")
 TESTED = 144  # of 720 kitchen clocks, and of as many plain ones
 
@@ -102,7 +102,7 @@ def test_a_row_for_each_figure(finished: Path) -> None:
     assert {row["n"] for row in rows if row["n"]} == {str(TESTED)}
     assert {row["seed"] for row in rows} == {"1", "2"}
     tests = {row["experiment"]: row["test"] for row in rows if row["n"]}
-    assert {title for title, test in tests.items() if test == encodings.PLAIN} == {"ours, plain clocks", REPORTED[0]}
+    assert {title for title, test in tests.items() if test == encodings.PLAIN} == {"needles, plain clocks", REPORTED[0]}
     for row in rows:
         if row["n"]:
             assert 0 <= float(row["value"]) <= (360 if row["unit"] == "min" else 1), row

@@ -4,8 +4,8 @@ They need no more of a label than the time, so that any of them goes with any so
 where the dial stands. A dial without seconds shows whole minutes: classes of minutes are of the whole minute nearest to
 the time. Reports are named as in the study.
 
-    clock/hours                     one number, decimal hours (3:30 is 3.5), squared error          leiden-2021, -2024
-    clock/hours-59                  the same by the formula hour + minute / 59 of a report          leiden-2021
+    clock/hours                     one number, decimal hours (3:30 is 3.5), absolute error                leiden-2024
+    clock/hours-59                  the same by the formula hour + minute / 59, squared error              leiden-2021
     clock/24-classes .. /720-classes   classes of 30, 10, 4 and 1 minutes                           leiden-2021, -2024
     clock/hour-class-minute-value   12 classes of hours, and the minute as a number, 0.8 to 0.2     leiden-2021, -2024
     clock/hour-minute-classes       12 classes of hours and 60 of minutes               deep-time, leiden-2021, -2024
@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.codecs import Codec, Floats, Head, Target
+from facevalue.codecs import Codec, Floats, Head, HeadLoss, Target
 from facevalue.codecs.clock import HALF_BIN, by_minute
 from facevalue.codecs.needles import decode_turned_pair, local_direction, log_softmax, soft_circle
 
@@ -122,16 +122,17 @@ def beliefs_of(times: Minutes, shares: Floats) -> list[TimeBelief]:
 
 
 class ClockHours:
-    """Decimal hours, 0 <= h < 12, as one number with the squared error: 12:01 and 11:59 are far apart.
+    """Decimal hours, 0 <= h < 12, as one number: 12:01 and 11:59 are far apart.
 
-    per_hour: 60, or the 59 of hour + minute / 59, by which 3:59 and 4:00 are both 4.0 and read as 4:00.
+    per_hour, loss: 60 with the absolute error, of leiden-2024, or the 59 of hour + minute / 59, by which 3:59 and 4:00
+    are both 4.0 and read as 4:00, with the squared error, of leiden-2021. In doubt which side of twelve it is the
+    absolute error takes one of the two, the squared error what lies between.
     """
 
-    heads: tuple[Head, ...] = (Head("hours", 1, "value", loss="squared"),)
-
-    def __init__(self, per_hour: int = 60) -> None:
+    def __init__(self, per_hour: int = 60, loss: HeadLoss = "absolute") -> None:
         self.name = "clock/hours" if per_hour == 60 else f"clock/hours-{per_hour}"
         self.per_hour = per_hour
+        self.heads: tuple[Head, ...] = (Head("hours", 1, "value", loss=loss),)
 
     def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
         """labels: seconds (N,) past twelve, NaN without a dial."""
@@ -351,7 +352,7 @@ class ClockTwoCircles:
 
 ENCODINGS: dict[str, Callable[[], Codec]] = {
     "clock/hours": ClockHours,
-    "clock/hours-59": partial(ClockHours, 59),
+    "clock/hours-59": partial(ClockHours, 59, "squared"),
     **{f"clock/{count}-classes": partial(ClockClasses, count) for count in (24, 72, 180, 720)},
     **{
         codec.name: codec

@@ -160,12 +160,16 @@ def small_trunk(
             halves = stage > 0 and block == 0
             layers.append(OddBlock(width, stage_width, 2 if halves else 1))
             width, side = stage_width, (side + 1) // 2 if halves else side
-    features = nn.Sequential(
+    return nn.Sequential(*layers), squeezed(width, side, squeeze, hidden, dropout)
+
+
+def squeezed(width: int, side: int, squeeze: int, hidden: int, dropout: float) -> nn.Sequential:
+    """What makes ``hidden`` features of maps (B, width, side, side): where things are is kept."""
+    return nn.Sequential(
         *(nn.Conv2d(width, squeeze, 1, bias=False), nn.BatchNorm2d(squeeze), nn.ReLU(), nn.Flatten()),
         *(nn.Linear(squeeze * side * side, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
         nn.Dropout(dropout),
     )
-    return nn.Sequential(*layers), features
 
 
 class DigitNet(nn.Module):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from facevalue.codecs import Codec, Head
 from facevalue.errors import SettingError
-from facevalue.networks.classic import small_trunk, to_grey
+from facevalue.networks.classic import OddBlock, squeezed, to_grey
 from facevalue.recipes import Recipe
 
 CLOCKS = ("deep-time", "four-blocks", "clocknet")
@@ -134,11 +134,11 @@ def dense_units(head: Head, heads: int, hidden: int) -> tuple[int, ...]:
 
 
 class ClockNet(nn.Module):
-    """Trunk of residual stages, a squeeze, a dense layer and the heads.
+    """Stages that halve the map, a squeeze, a dense layer and the heads.
 
-    widths, blocks: channels and residual blocks of each stage; a stem of half the first width at the picture's own
-    size and a stride-2 convolution come before, and each further stage halves the map, upwards where its side is odd.
-    dropout: behind the dense layer.
+    widths, blocks: channels and residual blocks of each stage, which halves the map upwards where its side is odd.  A
+    stage of 0 blocks is one plain convolution, of 5x5 where it is the first: pictures of one channel are halved before
+    anything else, as maps of their own size would take most of the time.  dropout: behind the dense layer.
     """
 
     def __init__(
@@ -152,7 +152,18 @@ class ClockNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.trunk, self.dense = small_trunk(size_px, widths, blocks, squeeze, hidden, dropout)
+        layers: list[nn.Module] = []
+        channels, side = 1, size_px
+        for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            if count == 0:
+                kernel = 5 if stage == 0 else 3
+                layers += [nn.Conv2d(channels, width, kernel, 2, kernel // 2, bias=False)]
+                layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            for block in range(count):
+                layers.append(OddBlock(width if block else channels, width, 1 if block else 2))
+            channels, side = width, (side + 1) // 2
+        self.trunk = nn.Sequential(*layers)
+        self.dense = squeezed(channels, side, squeeze, hidden, dropout)
         self.out = outputs_of(heads, hidden)
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
