@@ -1,0 +1,70 @@
+"""Write what a study found into its page: docs/studies/NAME.md.
+
+    facevalue study NAME
+    python benchmarks/study_page.py study-NAME
+
+The page is the lesson, written by hand in ten lines, with the figures that show it, and between the markers
+``<!-- study -->`` and ``<!-- /study -->`` what the study's report.md says of how it was made, and its table, which this
+replaces. Figures that the page shows, ``NAME/figure.png``, are taken from the study, in 64 colours. Of every figure
+that the lesson cites, such as 98.3 % or 1.02 min, the table must know; otherwise nothing is written.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import click
+from PIL import Image
+from publish import ROOT, replace_between
+
+PAGES = ROOT / "docs" / "studies"
+COLOURS = 64
+FIGURE = re.compile(r"\d+(?:\.\d+)? (?:%|min\b)")
+SHOWN = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
+
+
+def lesson_of(page: str) -> str:
+    """What stands before the table."""
+    return page.partition("<!-- study -->")[0]
+
+
+def unknown_figures(page: str) -> list[str]:
+    """Figures of the lesson that don't stand in the table."""
+    known = set(FIGURE.findall(page.partition("<!-- study -->")[2]))
+    rounded = {f"{float(number):.{digits}f} {unit}" for number, unit in map(str.split, known) for digits in (0, 1, 2)}
+    return [figure for figure in FIGURE.findall(lesson_of(page)) if figure not in rounded]
+
+
+@click.command()
+@click.argument("study", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def main(study: Path) -> None:
+    """Write the page of the study that lies in the folder STUDY."""
+    with (study / "results.csv").open(encoding="utf-8", newline="") as table:
+        first = next(csv.DictReader(table))
+    if first["budget"] != "full":
+        raise click.ClickException(f"{study} is of the {first['budget']} budget, whose figures are not for publishing")
+    name = first["study"]
+    path = PAGES / f"{name}.md"
+    if not path.exists():
+        raise click.ClickException(f"{path} is not there: write its lesson first")
+    report = (study / "report.md").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in report if line.startswith(("* ", "| "))]
+    start = next(number for number, line in enumerate(lines) if line.startswith("| "))
+    before = path.read_text(encoding="utf-8")
+    replace_between(path, [*lines[:start], "", *lines[start:]], "study")
+    unknown = unknown_figures(path.read_text(encoding="utf-8"))
+    if unknown:
+        path.write_text(before, encoding="utf-8")
+        raise click.ClickException(f"{path.name} cites {', '.join(unknown)}, of which the table knows nothing")
+    for shown in SHOWN.findall(lesson_of(before)):
+        picture = PAGES / shown
+        picture.parent.mkdir(exist_ok=True)
+        with Image.open(study / "figures" / picture.name) as figure:
+            figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
+    click.echo(f"{path}: {len(lines) - start - 2} rows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The pages of the studies: what their lessons cite stands in their tables."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs" / "studies").glob("*.md"))
+REPORT = """# A study
+
+* Made by `facevalue study digits`, 2026-11-22.
+
+| network | here |
+| --- | --- |
+| ours | 99.67 % (99.51 % to 99.72 %) |
+| theirs | 1.02 min |
+
+![Mistakes.](figures/learning.png)
+"""
+
+
+@pytest.fixture
+def study_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """The script, for pages in an empty folder."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    module = importlib.import_module("study_page")
+    monkeypatch.setattr(module, "PAGES", tmp_path / "pages")
+    return module
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study-digits"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "report.md").write_text(REPORT)
+    (folder / "results.csv").write_text("study,budget\ndigits,full\n")
+    Image.new("RGB", (40, 30), "white").save(folder / "figures" / "learning.png")
+    return folder
+
+
+def write_page(pages: Path, lesson: str) -> Path:
+    pages.mkdir(exist_ok=True)
+    page = pages / "digits.md"
+    page.write_text(f"# Digits\n\n{lesson}\n\n![Mistakes.](digits/learning.png)\n\n<!-- study -->\n<!-- /study -->\n")
+    return page
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_has_a_lesson_a_table_and_its_pictures(path: Path, study_page: ModuleType) -> None:
+    page = path.read_text(encoding="utf-8")
+    assert study_page.unknown_figures(page) == []
+    assert page.count("\n| ") > 3, "a header, a rule and rows"
+    assert f"Made by `facevalue study {path.stem}" in page
+    shown = study_page.SHOWN.findall(study_page.lesson_of(page))
+    assert shown
+    for name in shown:
+        with Image.open(path.parent / name) as picture:
+            assert picture.width > 300
+
+
+def test_there_are_pages() -> None:
+    assert PAGES
+
+
+def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_path: Path) -> None:
+    page = write_page(study_page.PAGES, "Ours reads 99.67 %, or 99.7 %, theirs is 1.02 min off.")
+    for _ in range(2):  # the second time it replaces its own table
+        done = CliRunner().invoke(study_page.main, [str(study)])
+        assert done.exit_code == 0, done.output
+        assert done.output.endswith(": 2 rows\n")
+        text = page.read_text()
+        assert text.count("| ours | 99.67 % (99.51 % to 99.72 %) |") == 1
+        assert text.count("* Made by `facevalue study digits`, 2026-11-22.") == 1
+        assert "figures/learning" not in text
+    with Image.open(tmp_path / "pages" / "digits" / "learning.png") as picture:
+        assert picture.size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "complaint"),
+    [
+        ("Ours reads 99.76 %.", "digits.md cites 99.76 %, of which the table knows nothing"),
+        ("Theirs is 1.02 % off.", "digits.md cites 1.02 %, of which"),
+    ],
+)
+def test_a_lesson_may_not_cite_what_was_not_measured(
+    study_page: ModuleType, study: Path, lesson: str, complaint: str
+) -> None:
+    page = write_page(study_page.PAGES, lesson)
+    before = page.read_text()
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert done.exit_code == 1
+    assert complaint in done.output
+    assert page.read_text() == before
+
+
+def test_figures_of_a_quick_study_and_a_page_without_a_lesson_are_refused(study_page: ModuleType, study: Path) -> None:
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert done.exit_code == 1
+    assert "digits.md is not there: write its lesson first" in done.output
+    (study / "results.csv").write_text("study,budget\ndigits,quick\n")
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert done.exit_code == 1
+    assert "is of the quick budget" in done.output
+    shutil.rmtree(study)
