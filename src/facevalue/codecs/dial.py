@@ -274,7 +274,7 @@ class DialNeedle:
         Head("start", BINS, "circle", 0.5),
         Head("end", BINS, "circle", 0.5),
         Head("full", 2, "classes", 0.1),
-        Head("clockwise", 2, "classes", 0.1),
+        Head("clockwise", 2, "classes", 1.0),
         Head("dial", 2, "classes", 0.2),
         Head("pose", POSE_NUMBERS, "vector", 4.0),
     )

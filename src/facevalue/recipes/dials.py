@@ -9,6 +9,8 @@ dials/wild-3  Goes on from that in the same way.
 dials/wild-4  The shipped reader, dial-2: goes on from that for half an hour, a fifth of its pictures taken with care,
               as most are, and few gauges that rise the other way.
               facevalue train dials/wild-4 --compile --from runs/dials-wild-3-...
+dials/wild-5  Goes on from that, with lamps' reflections over needles, and ten times the weight on the way values rise.
+              facevalue train dials/wild-5 --compile --from runs/dials-wild-4-...
 dials/tiny    A minute of one core, to try the way from drawing to reading. It reads little.
               facevalue train dials/tiny
 """
@@ -60,6 +62,16 @@ RECIPES = (
         decay=0.9,
         warmup_steps=50,
         seed=4,
+    ),
+    dataclasses.replace(
+        WILD,
+        name="dials/wild-5",
+        parent="dials/wild-4",
+        steps=2500,
+        learning_rate=1.5e-3,
+        decay=0.9,
+        warmup_steps=50,
+        seed=5,
     ),
     Recipe(
         name="dials/tiny",

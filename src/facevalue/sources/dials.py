@@ -168,6 +168,7 @@ class DialSource:
                 dial_faces.draw_other_needles(canvas, rnd, face)
             if not careful:
                 draw_cover(canvas, rnd)
+                draw_reflections(canvas, rnd, degrees)
             canvas.restore()
             if not careful:
                 draw_mishaps(canvas, rnd, drawn_px)
@@ -247,6 +248,48 @@ def draw_cover(canvas: skia.Canvas, rnd: Random) -> None:
         canvas.restore()
     elif kind < 0.22:  # a milky cover
         canvas.drawCircle(0, 0, 130, fill((1, 1, 1), rnd.uniform(0.1, 0.5)))
+
+
+def draw_reflections(canvas: skia.Canvas, rnd: Random, degrees: float) -> None:
+    """Lamps and fibres of light on the glass; every second one right over the needle, which stands at ``degrees``."""
+    if rnd.random() >= 0.2:
+        return
+    for _ in range(rnd.choice((1, 1, 2))):
+        if rnd.random() < 0.5:
+            along, aside = rnd.uniform(25, 105), rnd.gauss(0, 10)
+        else:
+            along, aside = rnd.gauss(0, 80), rnd.gauss(0, 80)
+        canvas.save()
+        canvas.rotate(degrees)
+        canvas.translate(aside, -along)
+        canvas.rotate(rnd.uniform(0, 180))
+        if rnd.random() < 0.65:
+            draw_lamp(canvas, rnd)
+        else:
+            far = rnd.uniform(30, 130)
+            bend = rnd.gauss(0, 12)
+            fibre = skia.Path()
+            fibre.moveTo(-far * rnd.random(), rnd.gauss(0, 5))
+            fibre.quadTo(0, bend, far * rnd.random(), rnd.gauss(0, 5))
+            canvas.drawPath(fibre, paint.stroke((1, 1, 1), rnd.uniform(2, 14), rnd.uniform(0.5, 1)))
+        canvas.restore()
+
+
+def draw_lamp(canvas: skia.Canvas, rnd: Random) -> None:
+    """The mirror image of a lamp about the origin: a bright spot, often with a rim of another colour and a halo."""
+    wide, high = rnd.uniform(5, 22), rnd.uniform(3, 12)
+    if rnd.random() < 0.5:
+        canvas.drawOval(ellipse(1.5 * wide, 1.7 * high), fill((1, 1, 1), rnd.uniform(0.1, 0.4)))
+    if rnd.random() < 0.6:
+        rim = paint.from_hsv(rnd.random(), rnd.uniform(0.05, 0.4), rnd.uniform(0.6, 1))
+        canvas.drawOval(ellipse(wide, high), fill(rim, rnd.uniform(0.5, 1)))
+        wide, high = 0.8 * wide, 0.75 * high
+    canvas.drawOval(ellipse(wide, high), fill((1, 1, 1), rnd.uniform(0.7, 1)))
+
+
+def ellipse(wide: float, high: float) -> skia.Rect:
+    """About the origin."""
+    return skia.Rect.MakeLTRB(-wide, -high, wide, high)
 
 
 def draw_mishaps(canvas: skia.Canvas, rnd: Random, size_px: int) -> None:
