@@ -93,6 +93,11 @@ def look(weight: Weight, rgb: RGB, dial: Scale | None = None) -> Look:
     first = look_through(weight, rgb, whole)
     if is_straight(first.pose) and first.mass_near(first.degrees(), SURE_REACH_DEGREES) > SURE:
         return placed_look(weight, (first, first, first), whole, scale)
+    return look_again(weight, rgb, whole, first, scale)
+
+
+def look_again(weight: Weight, rgb: RGB, whole: NDArray[np.float64], first: DialBelief, scale: Scale) -> Look:
+    """Look at the picture straightened by what the first look saw.  whole: the first one's frame."""
     frame = whole @ pose_matrix(first.pose, 0.0) @ np.diag([1 / FILL, 1 / FILL, 1.0])
     second = look_through(weight, rgb, frame)
     return placed_look(weight, (first, second, second.joined_with(first)), frame, scale)
