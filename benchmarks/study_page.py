@@ -5,8 +5,9 @@
 
 The page is the lesson, written by hand in ten lines, with the figures that show it, and between the markers
 ``<!-- study -->`` and ``<!-- /study -->`` what the study's report.md says of how it was made, and its table, which this
-replaces. Figures that the page shows, ``NAME/figure.png``, are taken from the study, in 64 colours. Of every figure
-that the lesson cites, such as 98.3 % or 1.02 min, the table must know; otherwise nothing is written.
+replaces. A line ``<!-- measures: minutes off; exact minute -->`` keeps the table to those. Figures that the page shows,
+``NAME/figure.png``, are taken from the study, in 64 colours. Of every figure that the lesson cites, such as 98.3 % or
+1.02 min, the table must know; otherwise nothing is written.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from publish import ROOT, replace_between
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64
 FIGURE = re.compile(r"\d+(?:\.\d+)? (?:%|min\b)")
+MEASURES = re.compile(r"<!-- measures: (.+) -->")
 SHOWN = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
 
 
@@ -35,6 +37,16 @@ def unknown_figures(page: str) -> list[str]:
     known = set(FIGURE.findall(page.partition("<!-- study -->")[2]))
     rounded = {f"{float(number):.{digits}f} {unit}" for number, unit in map(str.split, known) for digits in (0, 1, 2)}
     return [figure for figure in FIGURE.findall(lesson_of(page)) if figure not in rounded]
+
+
+def kept_rows(page: str, table: list[str]) -> list[str]:
+    """The table without the measures that the page doesn't ask for."""
+    asked = MEASURES.search(page)
+    if asked is None:
+        return table
+    column = [cell.strip() for cell in table[0].split("|")].index("measure")
+    wanted = asked[1].split("; ")
+    return [*table[:2], *(row for row in table[2:] if row.split("|")[column].strip() in wanted)]
 
 
 @click.command()
@@ -53,7 +65,8 @@ def main(study: Path) -> None:
     lines = [line for line in report if line.startswith(("* ", "| "))]
     start = next(number for number, line in enumerate(lines) if line.startswith("| "))
     before = path.read_text(encoding="utf-8")
-    replace_between(path, [*lines[:start], "", *lines[start:]], "study")
+    rows = kept_rows(before, lines[start:])
+    replace_between(path, [*lines[:start], "", *rows], "study")
     unknown = unknown_figures(path.read_text(encoding="utf-8"))
     if unknown:
         path.write_text(before, encoding="utf-8")
@@ -63,7 +76,7 @@ def main(study: Path) -> None:
         picture.parent.mkdir(exist_ok=True)
         with Image.open(study / "figures" / picture.name) as figure:
             figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
-    click.echo(f"{path}: {len(lines) - start - 2} rows")
+    click.echo(f"{path}: {len(rows) - 2} rows")
 
 
 if __name__ == "__main__":

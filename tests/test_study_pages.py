@@ -17,10 +17,10 @@ REPORT = """# A study
 
 * Made by `facevalue study digits`, 2026-11-22.
 
-| network | here |
-| --- | --- |
-| ours | 99.67 % (99.51 % to 99.72 %) |
-| theirs | 1.02 min |
+| network | measure | here |
+| --- | --- | --- |
+| ours | right | 99.67 % (99.51 % to 99.72 %) |
+| theirs | minutes off | 1.02 min |
 
 ![Mistakes.](figures/learning.png)
 """
@@ -76,11 +76,19 @@ def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_p
         assert done.exit_code == 0, done.output
         assert done.output.endswith(": 2 rows\n")
         text = page.read_text()
-        assert text.count("| ours | 99.67 % (99.51 % to 99.72 %) |") == 1
+        assert text.count("| ours | right | 99.67 % (99.51 % to 99.72 %) |") == 1
         assert text.count("* Made by `facevalue study digits`, 2026-11-22.") == 1
         assert "figures/learning" not in text
     with Image.open(tmp_path / "pages" / "digits" / "learning.png") as picture:
         assert picture.size == (40, 30)
+
+
+def test_a_page_may_keep_to_some_measures(study_page: ModuleType, study: Path) -> None:
+    page = write_page(study_page.PAGES, "It reads 99.67 %.\n\n<!-- measures: right; wrong -->")
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert done.output.endswith(": 1 rows\n")
+    assert "| theirs |" not in page.read_text()
+    assert "| ours | right |" in page.read_text()
 
 
 @pytest.mark.parametrize(
