@@ -1,9 +1,9 @@
 """The tell-the-time laboratory: every way to label a clock, on the same clocks and the same network, and the reports'.
 
-    encodings      our network, 1,300 steps of 128 kitchen clocks, another codec each   ──► 3,600 test pictures
-    longer         the slowest of them for two or three times the steps                 ──► the same
-    reports        their networks at 75 px, as far as three hours for all allow         ──► the same
-    plain clocks   576 pictures, one of each minute: deep-time's network, and ours      ──► the other 144
+    encodings      our network, 1,300 steps of 128 kitchen clocks, another codec each──► 3,600 test pictures
+    longer         the slowest of them for twice the steps                          ──► the same
+    reports        their networks at 75 px, as far as three hours for all allow     ──► the same
+    plain clocks   576 pictures, one of each minute: deep-time's network, and ours  ──► the other 144
 
 Recipes and their names stand in ``recipes.encodings``; what the reports gave beside each row is theirs, with their own
 pictures, networks and far longer trainings.
@@ -23,7 +23,7 @@ from facevalue.codecs.clock import format_time
 from facevalue.codecs.encodings import ClockClasses, whole_minutes
 from facevalue.metrics import hour_is_right, is_right, minutes_apart
 from facevalue.recipes import find_recipe
-from facevalue.recipes.encodings import ENCODINGS, LONGER
+from facevalue.recipes.encodings import ENCODINGS, LONGER, SMOOTHING
 from facevalue.sources.clock_sets import ClockSet, kitchen_clocks, plain_clocks
 from facevalue.studies import Answer, Drawing, Experiment, Measured, Outcome, Score, Study, Trained
 from facevalue.studies.clock_figures import (
@@ -45,7 +45,6 @@ HOUR, MINUTE, NOT_MISTAKEN = "hour figure", "minute figure", "hour not mistaken"
 CLASS, CLASS_OFF = "class", "minutes off, in classes"
 UNITS = {OFF: "min", OFF_SHOWN: "min", CLASS_OFF: "min"}
 MINUTES_EACH = 2.15  # of an encoding
-TIMES = {2: "twice", 3: "three times"}
 AT_ONCE = 100  # pictures: the maps of VGG16 are large
 DRAWS = 1000  # of the bootstrap
 QUICK = {"steps": "150", "warmup_steps": "20"}
@@ -195,14 +194,14 @@ def longer_rows() -> list[Experiment]:
     """More steps for the encodings that learn slowest."""
     return [
         Experiment(
-            f"{encoding}, {TIMES[times]} the steps",
+            f"{encoding}, {'smoothed, ' * (encoding in SMOOTHING)}twice the steps",
             find_recipe(f"clocks/kitchen-{encoding}-longer"),
             measure,
             published(KITCHEN, PUBLISHED[encoding]),
-            minutes=times * MINUTES_EACH,
+            minutes=2 * MINUTES_EACH,
             quick=QUICK,
         )
-        for encoding, times in LONGER.items()
+        for encoding in LONGER
     ]
 
 
