@@ -1,9 +1,9 @@
 """The tell-the-time laboratory: every way to label a clock, on the same clocks and the same network, and the reports'.
 
-    encodings      our network, 1,300 steps of 128 kitchen clocks, another codec each──► 3,600 test pictures
-    longer         the slowest of them for twice the steps                          ──► the same
-    reports        their networks at 75 px, as far as three hours for all allow     ──► the same
-    plain clocks   576 pictures, one of each minute: deep-time's network, and ours  ──► the other 144
+    encodings      our network, 1,300 steps of 128 kitchen clocks, another codec each ──► 3,600 test pictures
+    longer         the slowest of them for twice the steps                            ──► the same
+    reports        their networks at 75 px, as far as three hours for all allow       ──► the same
+    plain clocks   576 pictures, one of each minute: deep-time's network, and ours    ──► the other 144
 
 Recipes and their names stand in ``recipes.encodings``; what the reports gave beside each row is theirs, with their own
 pictures, networks and far longer trainings.
