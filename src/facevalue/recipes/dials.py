@@ -31,48 +31,28 @@ WILD = Recipe(
     squeeze=64,
     steps=4000,
 )
+
+
+def going_on(number: int, steps: int, learning_rate: float) -> Recipe:
+    """The recipe that goes on from the one before it, briefly warmed up and with other drawings."""
+    return dataclasses.replace(
+        WILD,
+        name=f"dials/wild-{number}",
+        parent=f"dials/wild-{number - 1}" if number > 2 else WILD.name,
+        steps=steps,
+        learning_rate=learning_rate,
+        decay=0.9,
+        warmup_steps=50,
+        seed=number,
+    )
+
+
 RECIPES = (
     WILD,
-    dataclasses.replace(
-        WILD,
-        name="dials/wild-2",
-        parent="dials/wild",
-        steps=2500,
-        learning_rate=1.2e-3,
-        decay=0.9,
-        warmup_steps=50,
-        seed=2,
-    ),
-    dataclasses.replace(
-        WILD,
-        name="dials/wild-3",
-        parent="dials/wild-2",
-        steps=1200,
-        learning_rate=8e-4,
-        decay=0.9,
-        warmup_steps=50,
-        seed=3,
-    ),
-    dataclasses.replace(
-        WILD,
-        name="dials/wild-4",
-        parent="dials/wild-3",
-        steps=2500,
-        learning_rate=1.5e-3,
-        decay=0.9,
-        warmup_steps=50,
-        seed=4,
-    ),
-    dataclasses.replace(
-        WILD,
-        name="dials/wild-5",
-        parent="dials/wild-4",
-        steps=2500,
-        learning_rate=1.5e-3,
-        decay=0.9,
-        warmup_steps=50,
-        seed=5,
-    ),
+    going_on(2, steps=2500, learning_rate=1.2e-3),
+    going_on(3, steps=1200, learning_rate=8e-4),
+    going_on(4, steps=2500, learning_rate=1.5e-3),
+    going_on(5, steps=2500, learning_rate=1.5e-3),
     Recipe(
         name="dials/tiny",
         kind="dial",
