@@ -343,8 +343,8 @@ STUDY = Study(
     "the same number of steps, the slowest also for twice as many, and reads the same 3,600 test pictures; networks of "
     "the reports learn them as hours and minutes, at 75 px and for a few minutes instead of hours. Of the "
     "plain clocks 576 are learned and the other 144 read, each a minute that training never showed. Published figures "
-    "are of the reports' own pictures. A class is read as the middle of its minutes; the reports count how many classes "
-    "a reading is off, which is the row in classes here.",
+    "are of the reports' own pictures. A class is read as the middle of its minutes; the reports count how many "
+    "classes a reading is off, which is the row in classes here.",
     experiments,
     draw,
     intervals,
