@@ -258,9 +258,9 @@ def test_a_covered_digit_has_no_place_and_its_neighbours_do(monkeypatch: pytest.
     seen: list[tuple[int, int, int]] = []
 
     def cover_third(
-        rnd: Random, row: Row, size_px: tuple[int, int], first: int, last: int
+        rnd: Random, row: Row, size_px: tuple[int, int], first: int, last: int, *, strip: bool
     ) -> tuple[NDArray[np.uint8], NDArray[np.float64], set[int]]:
-        picture, matrix, _ = draw_row(rnd, row, size_px, first, last)
+        picture, matrix, _ = draw_row(rnd, row, size_px, first, last, strip=strip)
         seen.append((first, last, len(row.places)))
         return picture, matrix, {2}
 
@@ -272,6 +272,18 @@ def test_a_covered_digit_has_no_place_and_its_neighbours_do(monkeypatch: pytest.
         expected = [k == 2 - first for k in range(last - first)]
         assert np.isnan(batch.places[index, : last - first]).tolist() == expected
         assert np.isfinite(batch.cells[index, : last - first]).all()
+
+
+def test_displays_of_meters_are_strips_with_small_last_digits() -> None:
+    """Of every display at least STRIPS are whole rows of four digits and more; a third of those end in small ones."""
+    from facevalue.sources.digits import STRIPS
+
+    batch = DigitSource(shares=(("segments", 1.0),)).batch(3, 0, 300)
+    long = batch.count >= 4
+    assert long.mean() > STRIPS + 0.1
+    tall = batch.cells[long, :, 3] - batch.cells[long, :, 2]
+    last = tall[np.arange(len(tall)), batch.count[long] - 1]
+    assert 0.3 < (last < 0.85 * tall[:, 0]).mean() < 0.6
 
 
 def block_row(rnd: Random, count: int = 4, black: int = 1) -> Row:

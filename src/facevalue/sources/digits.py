@@ -48,8 +48,9 @@ LEFT_OUT_METERS = (
 SYNTH_BATCH = 64
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on its pane
+STRIPS = 0.5  # of the displays: a meter's, cut close
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
-SHARES = {"printed": 0.09, "segments": 0.27, "dots": 0.02, "drums": 0.16, "written": 0.14, "real": 0.26, "empty": 0.06}
+SHARES = {"printed": 0.08, "segments": 0.32, "dots": 0.02, "drums": 0.15, "written": 0.13, "real": 0.24, "empty": 0.06}
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,13 @@ class DigitSource:
             else:
                 batch.pictures[index] = draw_empty(rnd, self.size_px)
             return
-        row = self.make_row(rnd, name)
+        strip = name == "segments" and rnd.random() < STRIPS
+        row = lettering.meter_display(rnd) if strip else self.make_row(rnd, name)
         first, last = 0, len(row.places)
-        if last > 1 and rnd.random() < 0.2:  # a crop of some of them, which cuts their neighbours off
+        if last > 1 and not strip and rnd.random() < 0.2:  # a crop of some of them, which cuts their neighbours off
             first = rnd.randrange(last)
             last = rnd.randint(first + 1, min(last, first + rnd.choice((1, 2, MOST_DIGITS))))
-        picture, matrix, covered = draw_row(rnd, row, self.size_px, first, last)
+        picture, matrix, covered = draw_row(rnd, row, self.size_px, first, last, strip=strip)
         batch.pictures[index] = picture
         batch.count[index] = last - first
         for k, digit in enumerate(range(first, last)):
@@ -266,16 +268,17 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, height_px: int, da
 
 
 def draw_row(
-    rnd: Random, row: Row, size_px: tuple[int, int], first: int, last: int
+    rnd: Random, row: Row, size_px: tuple[int, int], first: int, last: int, *, strip: bool = False
 ) -> tuple[RGB, NDArray[np.float64], set[int]]:
     """The picture of a row as a stranger crops it, fitted into the frame as the reader fits it.
 
     first, last: the digits wanted, first <= k < last; of their neighbours less than half is left in the picture.
+    strip: cut close round the row, as detectors of displays do it, and neither coarse nor covered.
     Returns (H, W, 3) uint8, the matrix (3, 3) from the row's units to pixels, and which digits were covered.
     """
     across, down = size_px
-    kind = rnd.random()
-    share = rnd.uniform(0.8, 1.0) if kind < 0.35 else rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
+    kind = 0.0 if strip else rnd.random()
+    share = rnd.uniform(0.72, 1.0) if strip else rnd.uniform(0.8, 1.0) if kind < 0.35 else rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
     tall = HEIGHT / share
     begin, end = 0.0, row.width
     if first > 0:
@@ -292,7 +295,7 @@ def draw_row(
     if not is_part:
         wide = max(wide, abs(c) * length * 0.98 + abs(s) * HEIGHT * 0.7)
     squeeze = math.exp(rnd.gauss(0, 0.15))
-    if rnd.random() < row.stretched:  # as sets of crops have it that were all scaled to one size
+    if strip or rnd.random() < row.stretched:  # as sets of crops have it that were all scaled to one size
         squeeze = min(max(rnd.uniform(3.5, 7.0) * tall / wide, 1 / 1.6), 2.6)
     sx, sy = fit_row(wide * squeeze, tall, size_px)
     area = min(across, wide * squeeze * sx), min(down, tall * sy)
@@ -309,7 +312,7 @@ def draw_row(
 
     finer = 1.0
     if rnd.random() < 0.3:  # a tiny picture, scaled up
-        finer = rnd.uniform(0.6, 1.0) if rnd.random() < 0.7 else rnd.uniform(0.4, 0.7)
+        finer = rnd.uniform(0.6, 1.0) if strip or rnd.random() < 0.7 else rnd.uniform(0.4, 0.7)
     drawn = max(8, round(across * finer)), max(8, round(down * finer))
     sheet = np.zeros((drawn[1], drawn[0], 4), dtype=np.uint8)
     covered: set[int] = set()
@@ -336,12 +339,12 @@ def draw_row(
                 else:
                     to = x + rnd.gauss(0, 60), y + rnd.gauss(0, 60)
                     canvas.drawLine(x, y, *to, paint.stroke(colour, rnd.uniform(1, 4), rnd.uniform(0.3, 1)))
-        if rnd.random() < 0.03:
+        if not strip and rnd.random() < 0.03:
             covered.add(cover_digit(canvas, rnd, row))
         canvas.restore()
     rgb = sheet[..., :3]
     if drawn != size_px:
-        resample = Image.Resampling.BILINEAR if rnd.random() < 0.7 else Image.Resampling.NEAREST
+        resample = Image.Resampling.BILINEAR if strip or rnd.random() < 0.7 else Image.Resampling.NEAREST
         rgb = np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize(size_px, resample))
     x0, x1, y0, y1 = round(left), round(left + area[0]), round(top), round(top + area[1])
     picture = np.zeros((down, across, 3), dtype=np.uint8)

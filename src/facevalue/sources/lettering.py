@@ -364,8 +364,13 @@ def draw_uneven(canvas: skia.Canvas, rnd: Random, paths: Sequence[skia.Path], in
         canvas.drawPath(path, paint.fill(ink, alpha * rnd.uniform(0.45, 1)))
 
 
-def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
-    """A seven-segment display, LCD or LED."""
+def meter_display(rnd: Random) -> Row:
+    """The display of an electricity or gas meter: four to eight digits, the last often small, a unit above it."""
+    return segment_row(rnd, pick_digits(rnd, rnd.choices((4, 5, 6, 7, 8), (3, 4, 5, 4, 1))[0]), small_last=0.5)
+
+
+def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) -> Row:
+    """A seven-segment display, LCD or LED.  small_last: how often its last digits, or those after a point, are small."""
     width = rnd.uniform(42, 92)
     pitch = width + rnd.uniform(10, 48)
     thick = rnd.uniform(6, 20) if rnd.random() < 0.8 else rnd.uniform(5, 9)
@@ -391,7 +396,7 @@ def segment_row(rnd: Random, digits: Sequence[int]) -> Row:
     other_way = {digit for digit in ALSO if rnd.random() < 0.3}
     point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.45 else -1
     small_from = len(digits)
-    if len(digits) > 2 and rnd.random() < 0.35:
+    if len(digits) > 2 and rnd.random() < small_last:
         small_from = point_at + 1 if point_at >= 0 else len(digits) - rnd.choice((1, 1, 2))
     small = rnd.uniform(0.4, 0.85) if rnd.random() < 0.6 else rnd.uniform(0.36, 0.6)
     stacked = small < 0.68 and small_from < len(digits) and rnd.random() < 0.5
