@@ -13,8 +13,8 @@ digits/wild-4 The shipped reader, digits-3: goes on from it for 80 minutes, with
               signs and units round a display, a unit above small last digits, lamps mirrored at its ends, ink that
               differs in hue alone. Optdigits from 96.6 to 98.4 %, seven-segment still 81.5 %.
               facevalue train digits/wild-4 --compile --data DIR --from RUN-OF-DIGITS-WILD-3
-digits/wild-5 Goes on from it, every sixth picture a meter's display, cut close, every second of them with small last digits.
-              Not trained yet.
+digits/wild-5 Goes on from it, every sixth picture a meter's display, cut close, every second of
+              them with small last digits. Not trained yet.
               facevalue train digits/wild-5 --compile --data DIR --from RUN-OF-DIGITS-WILD-4
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """

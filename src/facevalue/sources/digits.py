@@ -278,7 +278,10 @@ def draw_row(
     """
     across, down = size_px
     kind = 0.0 if strip else rnd.random()
-    share = rnd.uniform(0.72, 1.0) if strip else rnd.uniform(0.8, 1.0) if kind < 0.35 else rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
+    if kind < 0.35:
+        share = rnd.uniform(0.72 if strip else 0.8, 1.0)
+    else:
+        share = rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
     tall = HEIGHT / share
     begin, end = 0.0, row.width
     if first > 0:

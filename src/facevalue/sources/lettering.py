@@ -370,7 +370,7 @@ def meter_display(rnd: Random) -> Row:
 
 
 def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) -> Row:
-    """A seven-segment display, LCD or LED.  small_last: how often its last digits, or those after a point, are small."""
+    """A seven-segment display, LCD or LED.  small_last: how often the last digits, or those past a point, are small."""
     width = rnd.uniform(42, 92)
     pitch = width + rnd.uniform(10, 48)
     thick = rnd.uniform(6, 20) if rnd.random() < 0.8 else rnd.uniform(5, 9)
