@@ -135,7 +135,7 @@ def experiments() -> list[Experiment]:
                 (DIGITS, RIGHT): "record of a single network 99.83 %",
                 (DIGITS + MANY_LOOKS, RIGHT): "record of an ensemble 99.87 %",
             },
-            minutes=22,
+            minutes=34,
             quick={"steps": "300", "warmup_steps": "50"},
             dataset="mnist",
             drawn=True,
