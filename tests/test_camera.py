@@ -239,7 +239,7 @@ def test_an_overlay_that_fails_is_said_once_and_in_the_exit_code(monkeypatch: py
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(camera, "write_whole", fail)
+    monkeypatch.setattr(camera, "write_picture", fail)
     result = run("videos/clip.avi", "--overlay", "now.png")
     assert result.exit_code == 1
     assert times_and_values(result) == [["0:00.0", "10:10"], ["0:02.0", "4:15"]]

@@ -302,6 +302,16 @@ def test_overlay(folder: Path) -> None:
         assert (255, 190, 60) in {colour for _, colour in image.getcolors(100_000)}  # the hour hand
 
 
+def test_an_overlay_takes_the_place_of_overlays_alone(folder: Path) -> None:
+    before = (folder / "bright.png").read_bytes()
+    result = run("more/bright.png", "--overlay", ".")
+    assert result.exit_code == 2
+    assert "would write over bright.png, which facevalue did not draw" in result.stderr
+    assert (folder / "bright.png").read_bytes() == before
+    for _ in range(2):
+        assert run("dark.jpg", "bright.png", "--overlay", "out").exit_code == 0
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_overlay_that_fails_stops_no_other_picture(as_json: bool) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from torch.utils.tensorboard import SummaryWriter
 
 from facevalue import checkpoint, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
@@ -239,6 +240,18 @@ def test_what_is_no_checkpoint_is_refused(content: object, expected: str, reason
     with pytest.raises(ModelError, match=expected) as caught:
         read_checkpoint(tmp_path)
     assert str(tmp_path) in str(caught.value), reason
+
+
+def test_a_full_disk_leaves_the_checkpoint_and_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is written after the checkpoint, and can be the one for which there is no room."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SummaryWriter, "flush", full)
+    with pytest.raises(FaceValueError, match="make room, then go on with --resume"):
+        train(tmp_path)
+    assert read_checkpoint(tmp_path)["step"] > 0
 
 
 # ---- what a run refuses

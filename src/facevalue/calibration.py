@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.errors import FaceValueError, LabelError, MissingExtraError, PictureError, SettingError
+from facevalue.errors import LabelError, MissingExtraError, PictureError, SettingError
+from facevalue.files import write_whole
 from facevalue.labels import Labelled, Pick, read_tables
 from facevalue.metrics import threshold_for_accuracy
 
@@ -201,7 +202,8 @@ def split_by_file(rows: Sequence[Labelled]) -> list[int]:
 def split_by_source(rows: Sequence[Labelled]) -> list[int]:
     """All pictures of one source together: bursts of one meter are nearly one picture.
 
-    The largest source first, each into the fold with the fewest pictures so far; rows without one by their name.
+    The largest source first, each into the fold with the fewest pictures so far. Rows that name none, where others do,
+    may be of one and stay together; in a table without sources each row goes by its file's name.
     """
     from facevalue.sources.digits import meter_of
 
@@ -262,9 +264,12 @@ def calibrate_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("calibration needs the laboratory: pip install 'facevalue[train]'") from error
     from facevalue.judging import kind_of
-    from facevalue.reader import LOOKS, find_weight, load_weight
+    from facevalue.reader import LOOKS, WEIGHTS, find_weight, load_weight
 
     weight_file = find_weight("", weight_file)
+    if weight_file.parent == WEIGHTS:
+        name = weight_file.stem
+        raise SettingError(f"{name} is a shipped weight: copy its file first, or give your own as ./{name}")
     weight = load_weight(weight_file, threads=1)
     kind, manner, looks = kind_of(weight.kind), MANNERS[weight.kind], LOOKS[weight.kind]
     names = FEATURES_OF[kind.name]
@@ -326,12 +331,7 @@ def calibrate_command(
         "calibration_held_out": json.dumps(held_out),
     }
     onnx.helper.set_model_props(model, metadata)
-    temporary = weight_file.with_name(weight_file.name + ".tmp")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        temporary.replace(weight_file)
-    except OSError as error:
-        raise FaceValueError(f"can't write {weight_file}: {error.strerror or error}") from error
+    write_whole(weight_file, model.SerializeToString())
     where = tables[0] if manner.threshold_from_first else ", ".join(map(str, tables))
     told_of = f"{where}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
     print(f"{calibration.to_json()}\n{told_of}", file=sys.stderr)

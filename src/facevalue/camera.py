@@ -24,11 +24,11 @@ from typing import Any, Protocol
 import click
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
+from facevalue.files import write_picture
 from facevalue.images import MIN_SIDE_PX, RGB
 from facevalue.reader import Reader
 from facevalue.reading import Reading, draw_overlay
@@ -313,18 +313,6 @@ def place_overlay(path: Path, source: int | str) -> Path:
     return place
 
 
-def write_whole(place: Path, rgb: RGB) -> None:
-    """Write a picture in one go: whoever opens the file finds the one before or this one. Raises OSError."""
-    unfinished = place.with_name(f".{place.name}.unfinished")
-    try:
-        Image.fromarray(rgb).save(unfinished, "PNG" if place.suffix.lower() == ".png" else "JPEG", quality=92)
-        os.replace(unfinished, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise
-
-
 class Window:
     """A window with the latest reading; q, Esc or closing it asks for the ending.
 
@@ -423,7 +411,7 @@ def camera_command(
 def try_to_write(place: Path, rgb: RGB) -> str | None:
     """Write the overlay; what went wrong, if anything."""
     try:
-        write_whole(place, rgb)
+        write_picture(place, rgb)
     except OSError as error:
         return f"can't write the overlay {place}: {error.strerror or error}"
     return None

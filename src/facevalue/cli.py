@@ -12,7 +12,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -253,7 +252,9 @@ def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
 
 
 def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
-    """A file of its own for each picture's overlay; no picture that is read is ever written over."""
+    """A file of its own for each picture's overlay; only overlays are ever written over."""
+    from facevalue.files import is_of_others
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -273,6 +274,10 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
             place = wanted.with_stem(f"{wanted.stem}-{number}")
         if os.path.realpath(place) in read_from:
             raise click.UsageError(f"--overlay {folder} would write over {place}, which is read; name another folder")
+        if is_of_others(place):
+            raise click.UsageError(
+                f"--overlay {folder} would write over {place}, which facevalue did not draw; name another folder"
+            )
         taken.add(place)
         places[index] = place
     return places
@@ -280,23 +285,18 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
 
 def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> None:
     """Draw the reading on its picture and write that, whole or not at all. Raises PictureError."""
-    from PIL import Image
-
+    from facevalue.files import write_picture
     from facevalue.images import open_picture
     from facevalue.page import Page, draw_page
     from facevalue.reading import draw_overlay
 
     assert not isinstance(picture.source, PictureError)
     rgb = open_picture(picture.source)
-    image = Image.fromarray(draw_page(rgb, reading) if isinstance(reading, Page) else draw_overlay(rgb, reading))
-    unfinished = place.with_name(f".{place.name}.unfinished")
+    drawn = draw_page(rgb, reading) if isinstance(reading, Page) else draw_overlay(rgb, reading)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        image.save(unfinished, "PNG" if place.suffix.lower() == ".png" else "JPEG", quality=92)
-        os.replace(unfinished, place)
+        write_picture(place, drawn)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise PictureError(f"can't write the overlay {place}: {error.strerror or error}", picture.name) from error
 
 

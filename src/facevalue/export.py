@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import sys
@@ -18,7 +17,8 @@ from facevalue import __version__
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
-from facevalue.errors import FaceValueError, MissingExtraError, ModelError, SettingError
+from facevalue.errors import MissingExtraError, ModelError, SettingError
+from facevalue.files import told_as_ours, unfinished_file
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
 from facevalue.sources import Source
@@ -113,16 +113,9 @@ def export(
     }
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
-    temporary = out.with_name(out.name + ".tmp")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        check_parity(temporary, module, source or make_source(recipe, data))
-        temporary.replace(out)
-    except OSError as error:
-        raise FaceValueError(f"can't write {out}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with told_as_ours(out), unfinished_file(out) as unfinished:
+        unfinished.write_bytes(model.SerializeToString())
+        check_parity(unfinished, module, source or make_source(recipe, data))
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import functools
 import json
 import multiprocessing
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -30,6 +31,7 @@ from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
 from facevalue.ending import ending_by_signal
 from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
+from facevalue.files import write_whole
 from facevalue.losses import total_loss
 from facevalue.networks.classic import CLASSIC, make_classic
 from facevalue.networks.clocks import CLOCKS, make_clock_network
@@ -231,12 +233,7 @@ def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool)
         with contextlib.suppress(OSError, ValueError, KeyError):
             sessions = json.loads(path.read_text())["sessions"]
     about = {"recipe": json.loads(recipe.to_json()), "recipe_hash": recipe.hash(), "sessions": [*sessions, session]}
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(json.dumps(about, indent=1) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
+    write_whole(path, json.dumps(about, indent=1) + "\n")
 
 
 def find_commit() -> str:
@@ -345,14 +342,11 @@ def train(
         found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
         print(f"{run_dir}: {found}", file=sys.stderr)
     write_description(recipe, run_dir, start, compiled)
-    # What was logged after the checkpoint is drawn anew.
-    writer = SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)
     network.train()
     forward = torch.compile(network) if compiled else network
     began = saved_at = told_at = time.monotonic()
 
     def save(step: int) -> None:
-        writer.flush()
         write_checkpoint(
             run_dir,
             {
@@ -368,9 +362,16 @@ def train(
                 **({"plateau": plateau.state_dict()} if plateau is not None else {}),
             },
         )
+        writer.flush()
 
     first = recipe.steps if plateau is not None and plateau.ended else start
-    with contextlib.closing(batches(source, recipe, first, workers)) as drawn, ending_by_signal() as ending:
+    with (
+        full_disk_told(run_dir),
+        # What was logged after the checkpoint is drawn anew.
+        contextlib.closing(SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)) as writer,
+        contextlib.closing(batches(source, recipe, first, workers)) as drawn,
+        ending_by_signal() as ending,
+    ):
         for step, batch in enumerate(drawn, first):
             rate = learning_rate_at(step, recipe) * (plateau.share if plateau is not None else 1.0)
             for optimizer in optimizers:
@@ -427,9 +428,20 @@ def train(
             if ended:
                 break
             if ending.asked:
-                writer.close()
                 raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
-    writer.close()
+
+
+@contextlib.contextmanager
+def full_disk_told(run_dir: Path) -> Iterator[None]:
+    """Turn what TensorBoard's writer raises on a full disk into a FaceValueError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise FaceValueError(
+            f"can't write the log in {run_dir} ({error.strerror}): make room, then go on with --resume"
+        ) from error
 
 
 def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, source: Source) -> tuple[float, list[str]]:

@@ -35,6 +35,7 @@ from facevalue.codecs.digits import DIGIT_OF, INSIDE, MOST_DIGITS, RowBelief
 from facevalue.codecs.needles import local_direction
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError, SettingError
+from facevalue.files import write_whole
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of
 from facevalue.labels import NO_GROUP, Labelled, read_labels
@@ -647,12 +648,7 @@ def report(
         "command": command,
     }
     path = run_dir / REPORT_FILE
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
+    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     lines = [
         f"held back: {count} of {pictures} pictures, none of them trained on",
         f"{kind.right_means}: before {share_of(before.right)}, after {share_of(after.right)}: {difference * 100:+.1f} "

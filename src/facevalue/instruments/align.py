@@ -9,13 +9,12 @@ Needs OpenCV. A photo that does not fit is refused: boxes in the wrong place wou
 from __future__ import annotations
 
 import math
-import os
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.errors import InstrumentError, MissingExtraError, PictureError
+from facevalue.camera import import_cv2
+from facevalue.errors import InstrumentError, PictureError
 from facevalue.images import RGB, open_picture
 from facevalue.instruments.parts import Homography, moved
 from facevalue.instruments.schema import Corners, Instrument, area, is_clockwise
@@ -33,16 +32,6 @@ RANSAC_PX = 3.0
 SCALES = (0.2, 5.0)
 MOST_SKEW = 1.6  # how much longer a side may be than the one across from it
 ASPECT = 0.02  # how much a photo that isn't aligned may differ in shape
-
-
-def import_cv2() -> Any:
-    """OpenCV. Raises MissingExtraError."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(f"OpenCV is not installed ({error}): pip install 'facevalue[camera]'") from error
-    return cv2
 
 
 def place_unaligned(instrument: Instrument, rgb: RGB) -> Homography:

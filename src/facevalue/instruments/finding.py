@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facevalue.camera import import_cv2
 from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import InstrumentError
 from facevalue.images import RGB, open_picture, warp, whole_row
-from facevalue.instruments.align import import_cv2
 from facevalue.instruments.parts import Homography
 from facevalue.instruments.schema import LEAST_PX, MOST_PARTS, OVERLAP
 from facevalue.look_row import look, outline, sureness

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from facevalue.errors import FaceValueError
+from facevalue.files import write_whole
 
 CAPTION_PX = 14
 
@@ -36,9 +37,7 @@ def write_folder(
             lines.append(f"{name},{label}")
             if (index + 1) % 1000 == 0:
                 print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
-        temporary = out / "labels.csv.tmp"
-        temporary.write_text("\n".join(lines) + "\n")
-        temporary.replace(out / "labels.csv")
+        write_whole(out / "labels.csv", "\n".join(lines) + "\n")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
 
@@ -71,9 +70,7 @@ def write_index(out: Path, pictures: Iterable[Indexed], count: int) -> None:
             if (index + 1) % 1000 == 0:
                 print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
         for table in sorted(lines, key=lambda table: table == "index"):
-            temporary = out / f"{table}.tsv.tmp"
-            temporary.write_text("".join(lines[table]))
-            temporary.replace(out / f"{table}.tsv")
+            write_whole(out / f"{table}.tsv", "".join(lines[table]))
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs.digits import MOST_DIGITS
-from facevalue.errors import FaceValueError
+from facevalue.files import told_as_ours, unfinished_file
 from facevalue.images import RGB, warp
 from facevalue.sources import Source, camera
 from facevalue.sources.digits import SHARES, DigitBatch, DigitSource, draw_empty
@@ -215,13 +215,8 @@ def write_taught(path: Path, taught: Sequence[Taught], digest: str) -> None:
                 arrays |= {f"{index}/{name}/{key}": np.array(number) for key, number in value.items()}
             else:
                 arrays[f"{index}/{name}"] = np.asarray(value)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        temporary.replace(path)
-    except OSError as error:
-        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
+    with told_as_ours(path), unfinished_file(path) as unfinished, unfinished.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     read_taught.cache_clear()
 
 

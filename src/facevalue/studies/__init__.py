@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from facevalue import __version__
 from facevalue.codecs import Codec, Floats
 from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError
+from facevalue.files import write_whole
 from facevalue.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -780,17 +781,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FaceValueError(f"{folder}: can't be made: {error.strerror}; name another folder with --out") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises FaceValueError."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FaceValueError(f"can't write {path}: {error.strerror or error}") from error
 
 
 def study_command(

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from facevalue.errors import FaceValueError, MissingExtraError
-from facevalue.studies import Run, carry_out_run, finished_row, make_folder, write_whole
+from facevalue.files import write_whole
+from facevalue.studies import Run, carry_out_run, finished_row, make_folder
 
 RETRIES = 3  # of a run whose worker dies
 
