@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import queue
 from collections.abc import Iterator
@@ -100,6 +101,19 @@ def test_home_assistant_is_told(tmp_path: Path) -> None:
         publisher.close()
         assert messages.get(timeout=60)[:2] == ("facevalue/water/availability", "offline")
         assert said == []
+
+
+def test_a_reading_from_the_future_silences_none_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[float, int]] = []
+    publisher = Publisher(parse_broker("mqtt://127.0.0.1:1"), WATER, print)
+    monkeypatch.setattr(publisher._client, "is_connected", lambda: True)
+    monkeypatch.setattr(
+        publisher._client, "publish", lambda _, text, qos, retain: told.append((json.loads(text)["number"], qos))
+    )
+    now = datetime.now(UTC)
+    for number, hours in ((42.0, 4), (43.0, 0.01)):
+        publisher.publish(dataclasses.replace(entry(number), time=now + timedelta(hours=hours)))
+    assert told == [(42.0, 0), (43.0, 0)]  # unacknowledged: a broker that was away is told the newest alone
 
 
 def test_a_broker_that_comes_and_goes(tmp_path: Path) -> None:

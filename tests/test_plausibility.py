@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from facevalue.errors import FaceValueError
 from facevalue.watching.plausibility import Good, Limits, judge, last_unit, place_point
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -69,13 +70,19 @@ def test_the_first_reading_is_believed_if_it_is_certain() -> None:
         pytest.param("0248.16", 248.163, 3, "024.816", 24.8163, id="one seen elsewhere"),
         pytest.param("024.816", 24.816, 3, "024.816", 24.816, id="where it is"),
         pytest.param("0248.16", 248.163, 0, "024816", 24816.3, id="none"),
-        pytest.param("16", 16.0, 3, "0.016", 0.016, id="fewer digits than decimals"),
+        pytest.param("0016", 16.0, 3, "0.016", 0.016, id="one digit before it"),
         pytest.param("02?8", None, 2, "02.?8", None, id="a digit that can't be told"),
-        pytest.param("?", None, 2, "0.0?", None, id="none that can"),
     ],
 )
 def test_the_point_is_placed(value: str, number: float | None, decimals: int, placed: str, shown: float | None) -> None:
     assert place_point(value, number, decimals) == (placed, pytest.approx(shown))
+
+
+@pytest.mark.parametrize(("value", "number"), [("16", 16.0), ("016", 16.0), ("?", None)])
+def test_a_reading_with_no_digit_before_its_decimals_is_none(value: str, number: float | None) -> None:
+    """Digits were missed: padded with zeros it would have as many as --digits wants."""
+    with pytest.raises(FaceValueError, match="no digit is left before its 3 decimals"):
+        place_point(value, number, 3)
 
 
 def test_what_the_last_digit_counts() -> None:

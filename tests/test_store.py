@@ -153,11 +153,25 @@ def test_what_a_person_sets_is_believed(address: str) -> None:
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("://", "not the address of a database"),
+        ("postgresql://me@here:port/db", "not the address of a database"),
     ],
 )
 def test_no_database(text: str, problem: str) -> None:
     with pytest.raises(FaceValueError, match=problem):
         parse_url(text)
+
+
+def test_the_name_of_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert parse_url(str(tmp_path / "a?b=c.db")).database == str(tmp_path / "a?b=c.db")
+
+
+def test_the_newest_of_many(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "readings.db"))
+    for row in [record(minute, 40 + minute) for minute in range(5)]:
+        store.add(row)
+    assert [entry.number for entry in store.entries(limit=2)] == [43, 44]
+    assert [entry.number for entry in store.entries()] == [40, 41, 42, 43, 44]
+    store.close()
 
 
 def test_no_password_in_a_message() -> None:

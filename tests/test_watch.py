@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import io
 import json
 import os
@@ -32,6 +33,7 @@ from facevalue import camera
 from facevalue.cli import main
 from facevalue.ending import Ending
 from facevalue.errors import PictureError
+from facevalue.watching import sources
 from facevalue.watching.history import history, parse_since
 from facevalue.watching.sources import CameraSource, FolderSource, slot_of
 
@@ -118,6 +120,63 @@ def test_a_picture_that_can_not_be_read_is_stored_as_such_once_it_is_old() -> No
     assert "-  0%  (the picture is cut off before its end; copy or download it again; still 004217)" in line
     entry = history("readings.db")[-1]
     assert (entry.value, entry.number, entry.plausible, entry.good_number) == ("", None, False, 4217)
+
+
+def test_a_picture_that_can_not_be_opened_for_a_while_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stored as one that can't be opened, and read when it can: in the same watcher, and in the next."""
+    put(Path("pictures"), "a.png", "004217", 0)
+    put(Path("pictures"), "b.png", "004218", 60)
+
+    def failing(file: Any, *arguments: Any) -> Any:
+        if str(file).endswith("a.png"):
+            raise OSError(errno.EIO, "Input/output error")
+        return open(file, *arguments)
+
+    source = FolderSource(Path("pictures"), "meter", 60)
+    with monkeypatch.context() as broken:
+        broken.setattr(sources, "open", failing, raising=False)
+        first = list(source.shots(list))
+        assert [(shot.identity[:5], shot.problem) for shot in first] == [
+            ("a.png", "can't be opened: Input/output error"),
+            ("b.png", ""),
+        ]
+        assert not list(source.shots(list))  # and that is said once
+    assert [(shot.identity[:5], shot.problem) for shot in source.shots(list)] == [("a.png", "")]
+    stored = [(shot.identity, shot.time) for shot in first]
+    again = list(FolderSource(Path("pictures"), "meter", 60).shots(lambda: stored))
+    assert [(shot.identity[:5], shot.problem) for shot in again] == [("a.png", "")]
+
+
+def test_a_folder_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system says of it: a stale mount, no right to look."""
+    put(Path("pictures"), "a.png", "004217", 0)
+    source = FolderSource(Path("pictures"), "meter", 60)
+
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as away:
+        away.setattr(sources.os, "stat", stale)
+        with pytest.raises(PictureError, match="meter: can't be opened: Stale file handle"):
+            list(source.shots(list))
+    assert len(list(source.shots(list))) == 1
+
+
+def test_a_picture_too_long_for_a_jpeg_is_read_all_the_same() -> None:
+    Path("pictures").mkdir()
+    Image.new("L", (70_000, 20), 200).save("pictures/long.png")
+    os.utime("pictures/long.png", (NOON, NOON))
+    result = watch("pictures", "--once", "--keep-pictures", "db")
+    assert result.exit_code == 0
+    assert "the picture is not kept" in result.stderr
+    assert len(history("readings.db")) == 1
+
+
+def test_missing_digits_are_seen_whatever_the_decimals() -> None:
+    put(Path("pictures"), "a.png", "42", 0)
+    watch("pictures", "--once", "--decimals", "3", "--digits", "4")
+    (entry,) = history("readings.db")
+    assert (entry.plausible, entry.why) == (False, "42: no digit is left before its 3 decimals")
 
 
 @pytest.mark.parametrize("where", ["kept", "db"])
@@ -242,7 +301,8 @@ class Snapshots(BaseHTTPRequestHandler):
         draw_number(self.shown).save(data, "JPEG", quality=95)
         picture = data.getvalue()
         self.send_response(404 if self.path == "/none" else 200)
-        self.send_header("Content-Type", "text/html" if self.path == "/page" else "image/jpeg")
+        if self.path != "/untyped":
+            self.send_header("Content-Type", "text/html" if self.path == "/page" else "image/jpeg")
         self.end_headers()
         self.wfile.write(picture[: len(picture) // 2] if self.path == "/broken" else picture)
 
@@ -269,6 +329,18 @@ def test_an_address_is_read_once_a_slot(snapshots: str) -> None:
     (entry,) = history("readings.db")
     assert (entry.source, entry.value) == (f"http://{snapshots}/basic", "004217")
     assert entry.identity == datetime.now(UTC).strftime("%Y-%m-%dT00:00:00+00:00")
+
+
+def test_an_address_that_names_no_type_is_read(snapshots: str) -> None:
+    assert watch(f"http://{snapshots}/untyped", "--once").stdout.split()[2] == "004217"
+
+
+def test_a_recording_behind_an_address_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = iter([camera.Frame(np.zeros((8, 8, 3), np.uint8), 0.0)])
+    monkeypatch.setattr(sources, "read_frames", lambda *_: (frame for frame in frames))
+    result = watch("file:///somewhere/clip.avi", "--once")
+    assert result.exit_code == 2
+    assert "is a recording, not a camera: give the path of its file" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -405,7 +477,7 @@ def test_a_table_and_a_drawing() -> None:
     assert (np.abs(pixels - (31, 119, 180)).sum(axis=2) < 30).any()  # a blue line for what was
     assert not list(Path().glob(".*unfinished*"))
     assert "expected a .png, .svg or .pdf file" in log("--plot", "out.gif").stderr
-    assert "can't be written" in log("--csv", "none/out.csv").stderr
+    assert "can't write none/out.csv" in log("--csv", "none/out.csv").stderr
 
 
 @pytest.mark.usefixtures("stored")
@@ -414,8 +486,10 @@ def test_the_meter_was_changed() -> None:
     put(Path("pictures"), "new.png", "004119", time.time() + 3600 - NOON)
     assert watch("pictures", "--once", "--name", "cellar").stdout.split()[2] == "004119"
     assert history("readings.db")[-1].good_value == "004119"
-    for wrong in ("-1", "x", "1e5"):
-        assert f"--correct {wrong}: expected what the counter shows" in log("--correct", wrong).stderr
+    for wrong in ("x", "1e5"):
+        assert f"--correct {wrong}: expected what the instrument shows" in log("--correct", wrong).stderr
+    assert "--correct -1: no value of cellar, which is read as digits" in log("--correct", "-1").stderr
+    assert "shows nothing" in log("--correct", "1", "--json").stderr
     assert "--correct needs --source, one of: cellar" in log("--correct", "1", "--source", "attic").stderr
 
 

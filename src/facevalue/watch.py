@@ -72,15 +72,14 @@ class Watch:
                 rgb = shot.rgb if self.crop is None else self.crop.cut(shot.rgb)
                 kept = self.album.keep(shot, rgb, self.say)
                 reading = self.reader.read(rgb)
-            except PictureError as error:
-                problem = error.problem
-            except FaceValueError as error:  # the crop reaches outside this one
-                problem = str(error)
-            else:
                 value, confidence, uncertain = reading.value, reading.confidence, reading.uncertain
                 number = None if math.isnan(reading.number) else reading.number
                 if self.decimals is not None:
                     value, number = place_point(value, number, self.decimals)
+            except PictureError as error:
+                problem = error.problem
+            except FaceValueError as error:  # the crop reaches outside this one, or it has too few digits
+                number, problem = None, str(error)
         return Record(
             source=self.source,
             identity=shot.identity,

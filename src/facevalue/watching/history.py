@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.files import told_as_ours, unfinished_file
 from facevalue.watching.store import Entry, open_existing
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -26,14 +26,17 @@ CSV_COLUMNS = (
 )
 
 
-def history(db_url: str, since: datetime | None = None, source: str | None = None) -> list[Entry]:
+def history(
+    db_url: str, since: datetime | None = None, source: str | None = None, limit: int | None = None
+) -> list[Entry]:
     """The readings that a database holds, oldest first.
 
     db_url: an SQLite file, or a URL as facevalue watch takes it.  since: the first time wanted.  source: one of them,
-    else all.  Raises FaceValueError where there is no such database or it can't be reached.
+    else all.  limit: how many at most, the newest.  Raises FaceValueError where there is no such database or it
+    can't be reached.
     """
     with closing(open_existing(db_url)) as store:
-        return store.entries(since, source)
+        return store.entries(since, source, limit)
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -64,31 +67,20 @@ def line_of(entry: Entry) -> str:
 def write_csv(path: Path, entries: Iterable[Entry]) -> None:
     """Write a table with the names of its columns in the first line, whole or not at all. Raises FaceValueError."""
 
-    def write(place: Path) -> None:
-        with open(place, "w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
-            table.writeheader()
-            table.writerows(entry.to_dict() for entry in entries)
-
-    write_whole(path, write)
+    with (
+        told_as_ours(path),
+        unfinished_file(path) as unfinished,
+        open(unfinished, "w", encoding="utf-8", newline="") as file,
+    ):
+        table = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(entry.to_dict() for entry in entries)
 
 
 def split_known(points: Iterable[tuple[datetime, float | None]]) -> tuple[Any, NDArray[np.float64]]:
     """Times, and numbers (N,), of the points that have a number."""
     known = [(time, number) for time, number in points if number is not None]
     return [time for time, _ in known], np.array([number for _, number in known], dtype=np.float64)
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a file beside the one that is meant, and put it in its place. Raises FaceValueError."""
-    unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    try:
-        write(unfinished)
-        os.replace(unfinished, path)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise FaceValueError(f"{path}: can't be written ({error.strerror or error})") from error
 
 
 def draw_history(path: Path, entries: Sequence[Entry]) -> None:
@@ -124,7 +116,8 @@ def draw_history(path: Path, entries: Sequence[Entry]) -> None:
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", frameon=False)
-    write_whole(path, lambda place: figure.savefig(place, dpi=120))
+    with told_as_ours(path), unfinished_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=120)
 
 
 def log_command(
@@ -142,6 +135,8 @@ def log_command(
     Raises FaceValueError.
     """
     if correct is not None:
+        if since is not None or csv_file is not None or plot is not None or as_json:
+            raise FaceValueError("--correct stores a value and shows nothing: give it with --db and --source alone")
         click.echo(line_of(set_by_hand(db_url, source, correct)))
         return
     entries = history(db_url, since, source)
@@ -165,8 +160,8 @@ def set_by_hand(db_url: str, source: str | None, value: str) -> Entry:
 
     source: may be None where the database holds one alone.  Raises FaceValueError.
     """
-    if not re.fullmatch(r"\d{1,20}(\.\d{1,10})?", value, re.ASCII):
-        raise FaceValueError(f"--correct {value}: expected what the counter shows, such as 0042.7")
+    if not re.fullmatch(r"-?\d{1,20}(\.\d{1,10})?", value, re.ASCII):
+        raise FaceValueError(f"--correct {value}: expected what the instrument shows, such as 0042.7")
     with closing(open_existing(db_url)) as store:
         kinds = store.sources()
         if source is None and len(kinds) == 1:
@@ -175,4 +170,6 @@ def set_by_hand(db_url: str, source: str | None, value: str) -> Entry:
             raise FaceValueError(
                 f"--correct needs --source, one of: {', '.join(sorted(kinds)) or 'none is stored yet'}"
             )
+        if kinds[source] == "clock" or (kinds[source] == "digits" and value.startswith("-")):
+            raise FaceValueError(f"--correct {value}: no value of {source}, which is read as {kinds[source]}")
         return store.set_by_hand(source, kinds[source], value, datetime.now(UTC))

@@ -9,7 +9,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,9 @@ def check_topic(topic: str) -> str:
 class Publisher:
     """Publishes the latest state; a broker that comes back is told it again, and what the sensor is.
 
+    States are sent once, unacknowledged (QoS 0): what waits for an answer is sent again after a break, behind the newer
+    state that the broker is told then, and would stay there in its place.
+
     say: is told once when the broker is away and once when it is back. ca_file: of the broker's certificate, where
     the system does not know it. Raises FaceValueError for a ca_file that is none.
     """
@@ -161,12 +164,12 @@ class Publisher:
         """Tell a reading as JSON, which the broker keeps for who comes later; none that is older than the last one."""
         if self._newest is not None and entry.time < self._newest:
             return
-        self._newest = entry.time
+        self._newest = min(entry.time, datetime.now(UTC))  # a file from the future must not silence what follows
         message = json.dumps(entry.to_dict()).encode()
         with self._lock:
             self._state = message
             if self._client.is_connected():
-                self._client.publish(f"{self._sensor.topic}/state", message, qos=1, retain=True)
+                self._client.publish(f"{self._sensor.topic}/state", message, qos=0, retain=True)
 
     def close(self) -> None:
         """Say that no readings come any more, and go."""
@@ -190,7 +193,7 @@ class Publisher:
             if sensor.discovery:
                 client.publish(sensor.config_topic, json.dumps(sensor.config()), qos=1, retain=True)
             if self._state is not None:
-                client.publish(f"{sensor.topic}/state", self._state, qos=1, retain=True)
+                client.publish(f"{sensor.topic}/state", self._state, qos=0, retain=True)
             client.publish(f"{sensor.topic}/availability", "online", qos=1, retain=True)
         if self._complaint:
             self._say(f"{self._broker.name}: back")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from facevalue.camera import write_whole
 from facevalue.errors import FaceValueError
+from facevalue.files import write_picture
 from facevalue.images import RGB
 from facevalue.watching.sources import Shot
 
@@ -28,17 +28,21 @@ class Album:
     def keep(self, shot: Shot, rgb: RGB, say: Callable[[str], object]) -> tuple[str | None, bytes | None]:
         """Keep what was read of a picture as JPEG.  Returns its file or its bytes, None for what there is not.
 
-        A file that can't be written is said, and the reading goes on without it.
+        A picture that can't be kept is said, and the reading goes on without it.
         """
         if self.in_database:
             jpeg = io.BytesIO()
-            Image.fromarray(rgb).save(jpeg, "JPEG", quality=92)
+            try:
+                Image.fromarray(rgb).save(jpeg, "JPEG", quality=92)
+            except OSError as error:  # more pixels on a side than a JPEG can have
+                say(f"{shot.identity}: the picture is not kept ({error})")
+                return None, None
             return None, jpeg.getvalue()
         if self.folder is None:
             return None, None
         place = self.folder / f"{shot.time.astimezone(UTC):%Y%m%dT%H%M%S}-{shot.picture_hash[:12]}.jpg"
         try:
-            write_whole(place, rgb)
+            write_picture(place, rgb)
         except OSError as error:
             say(f"{place}: the picture is not kept ({error.strerror or error})")
             return None, None

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import ssl
+import stat
 import time
 import urllib.error
 import urllib.parse
@@ -31,6 +32,7 @@ from facevalue.images import EXTENSIONS, RGB, open_picture
 FETCH_SECONDS = 20.0  # for a snapshot, from its first byte to its last
 LARGEST_BYTES = 64_000_000  # of a file or snapshot
 UNFINISHED_SECONDS = 60.0  # a file that can't be read may still be being written for so long after its last change
+NOTHING_READ = hashlib.sha256().hexdigest()  # the hash of a file that is empty or can't be opened
 KEEP_OPEN_SECONDS = 10.0  # a camera that is read less often is opened for each reading
 
 
@@ -146,7 +148,8 @@ class FolderSource:
             if shot.identity not in self._identities:
                 yield shot
                 self._identities.add(shot.identity)
-            self._met[name] = changed(files[name])
+            if shot.picture_hash != NOTHING_READ:  # else a disk or a right may be back later
+                self._met[name] = changed(files[name])
 
     def seconds_left(self) -> float:
         return max(self._due - time.monotonic(), 0.0)
@@ -157,9 +160,14 @@ class FolderSource:
     def _list(self) -> dict[str, os.stat_result]:
         """All pictures by their path below the folder. Raises PictureError where the folder is away."""
         found: dict[str, os.stat_result] = {}
-        if self._path.is_file():
-            return {self._path.name: self._path.stat()}
-        if not self._path.is_dir():
+        try:
+            status = os.stat(self._path)
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError)
+            raise PictureError("it is gone" if gone else f"can't be opened: {error.strerror}", self.name) from error
+        if stat.S_ISREG(status.st_mode):
+            return {self._path.name: status}
+        if not stat.S_ISDIR(status.st_mode):
             raise PictureError("it is gone", self.name)
         for folder, folders, names in os.walk(self._path):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -178,13 +186,13 @@ class FolderSource:
             name = by_name.get(identity.rpartition(" ")[0])
             if name is not None:
                 identities.add(identity)
-                if time_of(files[name]) == when:
+                if time_of(files[name]) == when and not NOTHING_READ.startswith(identity.rpartition(" ")[2]):
                     self._met[name] = changed(files[name])
         return identities
 
     def _read(self, name: str, status: os.stat_result) -> Shot | None:
         """The picture of a file, or what is wrong with it; None where it is gone or still being written."""
-        path = self._path if self._path.is_file() else self._path / name
+        path = self._path if self._path.name == name and not self._path.is_dir() else self._path / name
         problem, rgb, data = "", None, b""
         try:
             with open(path, "rb") as file:
@@ -192,9 +200,9 @@ class FolderSource:
             if changed(path.stat()) != changed(status):
                 return None
             rgb = open_picture(data if len(data) <= LARGEST_BYTES else b"")
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            if not path.exists():
-                return None
             problem = f"can't be opened: {error.strerror or error}"
         except PictureError as error:
             problem = error.problem
@@ -260,7 +268,7 @@ class SnapshotSource:
         until = time.monotonic() + FETCH_SECONDS
         try:
             with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
-                kind = answer.headers.get_content_type()
+                kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
                 if kind.startswith(("multipart/", "text/")):
                     raise PictureError(f"it gives {kind}, where a picture was expected; check the address", self.name)
                 data = b""
@@ -302,7 +310,9 @@ class CameraSource:
             self.close()
         if frame is None:
             return
-        assert isinstance(frame.when, datetime)
+        if not isinstance(frame.when, datetime):
+            self.close()
+            raise FaceValueError(f"{self.name} is a recording, not a camera: give the path of its file")
         when = frame.when.astimezone(UTC)
         yield Shot(slot_of(when, self._every_seconds), when, frame.rgb, hash_of(frame.rgb))
 
@@ -330,7 +340,10 @@ class VideoSource:
 
     def shots(self, stored: Stored) -> Generator[Shot, None, None]:
         known = {identity for identity, _ in stored()}
-        status = self._path.stat()
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise PictureError(f"can't be opened: {error.strerror or error}", self.name) from error
         frames = read_frames(self._cv2, str(self._path), self._every_seconds, self._ending, lambda text: None)
         with contextlib.closing(frames):
             for frame in frames:

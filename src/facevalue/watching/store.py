@@ -22,7 +22,6 @@ except ModuleNotFoundError as error:
         f"the history needs {error.name}, which is not installed: pip install 'facevalue[serve]'"
     ) from error
 
-DEFAULT_URL = "sqlite:///readings.db"
 CONNECT_SECONDS = 5
 BUSY_SECONDS = 5  # SQLite waits so long for another writer
 SET_BY_HAND = "set by hand"
@@ -140,8 +139,8 @@ def parse_url(text: str) -> URL:
     """The database's address: a URL, or the path of an SQLite file. Raises FaceValueError."""
     expected = "expected a file, sqlite:///FILE or postgresql://USER@HOST/NAME"
     try:
-        url = sa.make_url(text if "://" in text else f"sqlite:///{text}")
-    except ArgumentError as error:
+        url = sa.make_url(text) if "://" in text else URL.create("sqlite", database=text)
+    except (ArgumentError, ValueError) as error:
         raise FaceValueError(f"--db: not the address of a database; {expected}") from error
     family = url.drivername.partition("+")[0]
     if family in ("postgresql", "postgres"):
@@ -254,15 +253,17 @@ class Store:
             for row in connection.execution_options(yield_per=1000).execute(chosen):
                 yield row.identity, row.time
 
-    def entries(self, since: datetime | None = None, source: str | None = None) -> list[Entry]:
-        """What is stored, oldest first: from a time on, of one source or of all."""
-        chosen = sa.select(*ENTRY_COLUMNS).order_by(READINGS.c.time, READINGS.c.id)
+    def entries(
+        self, since: datetime | None = None, source: str | None = None, limit: int | None = None
+    ) -> list[Entry]:
+        """What is stored, oldest first: from a time on, of one source or of all; the newest ``limit`` of them."""
+        chosen = sa.select(*ENTRY_COLUMNS).order_by(READINGS.c.time.desc(), READINGS.c.id.desc()).limit(limit)
         if since is not None:
             chosen = chosen.where(READINGS.c.time >= since)
         if source is not None:
             chosen = chosen.where(READINGS.c.source == source)
         with self._transaction() as connection:
-            return [Entry(**row._mapping) for row in connection.execute(chosen)]
+            return [Entry(**row._mapping) for row in connection.execute(chosen)][::-1]
 
     def sources(self) -> dict[str, str]:
         """The kind of each source that has readings."""
