@@ -190,6 +190,8 @@ FORM = {"file": ("clock.jpg", CLOCK.read_bytes())}
         pytest.param(415, "type", "", {"content": b"x"}, id="no type"),
         pytest.param(422, "query", "?kind=tower", {"files": FORM}, id="a kind that is not here"),
         pytest.param(422, "query", "?kind=dial&range=5:5", {"files": FORM}, id="a range without extent"),
+        pytest.param(422, "query", "?kind=dial&range=0:1e-322", {"files": FORM}, id="a range of nearly nothing"),
+        pytest.param(422, "query", "?kind=dial&range=-1e308:1e308", {"files": FORM}, id="a range beyond all numbers"),
         pytest.param(422, "query", "?kind=dial&sweep=left", {"files": FORM}, id="a sweep that is none"),
         pytest.param(422, "query", "?kind=dial&direction=left", {"files": FORM}, id="no way round"),
         pytest.param(422, "query", "?range=0:10", {"files": FORM}, id="a scale of what is no dial"),
@@ -206,6 +208,34 @@ def test_refuses_with_a_status_and_a_line(
     assert answer.json()["error"]
     assert "\n" not in answer.json()["error"]
     assert client.post("/v1/read", files=FORM).json()["value"] == "1:51"  # and goes on as before
+
+
+def test_curl_sends_a_picture_as_it_does_by_itself(client: TestClient) -> None:
+    """``curl --data-binary`` calls whatever it sends a form."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post("/v1/read", content=CLOCK.read_bytes(), headers=headers).json()["value"] == "1:51"
+
+
+def test_an_overlay_that_no_jpeg_can_hold() -> None:
+    with TestClient(make_app(Settings(threads=1))) as client:
+        answer = client.post("/v1/read?overlay=1", files={"file": png(66_000, 20)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "picture")
+    assert "ask without overlay" in answer.json()["error"]
+
+
+def test_a_fault_of_ours_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("facevalue.service.app.take_pictures", fail)
+    with TestClient(make_app(Settings(threads=1)), raise_server_exceptions=False) as client:
+        answer = client.post("/v1/read", files=FORM)
+        assert (answer.status_code, answer.json()["code"]) == (500, "fault")
+        assert client.get("/nowhere").status_code == 404
+        assert client.get("/v1/read").status_code == 405
+        counts = client.get("/metrics").text
+    for code in ("fault", "address", "method"):
+        assert f'facevalue_refused_total{{code="{code}"}} 1.0' in counts
 
 
 def test_a_body_of_unknown_length_is_stopped_at_the_limit(client: TestClient) -> None:

@@ -26,6 +26,7 @@ BIN_DEGREES = 360 / BINS
 CENTRES = np.arange(BINS) * BIN_DEGREES
 POSE_NUMBERS = 7
 SHARES = 100  # a reading is right within one part of this many of its range
+LARGEST, SMALLEST = 1e15, 1e-12  # numbers of a range, and what they may be apart
 DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
 UPRIGHT_DEGREES = 5.0  # how straight dials are photographed, standard deviation
 ENDS_REACH_DEGREES, ENDS_APART_DEGREES, ENDS_SURE = 6.0, 12.0, 0.7  # of two ends that are surely seen
@@ -77,8 +78,12 @@ class Scale:
 
     def __post_init__(self) -> None:
         numbers = (self.low, self.high, *(self.sweep or ()))
-        if not all(math.isfinite(number) for number in numbers) or self.low == self.high:
-            raise SettingError(f"a range from {self.low:g} to {self.high:g}: expected two different numbers")
+        finite = all(math.isfinite(number) for number in numbers)
+        if not finite or max(abs(self.low), abs(self.high)) > LARGEST or abs(self.high - self.low) < SMALLEST:
+            raise SettingError(
+                f"a range from {self.low:g} to {self.high:g}: expected two different numbers, at most {LARGEST:g} and "
+                f"at least {SMALLEST:g} apart"
+            )
         if self.sweep is not None and not 0 < abs(self.sweep[1] - self.sweep[0]) <= 360:
             raise SettingError(
                 f"a sweep from {self.sweep[0]:g} to {self.sweep[1]:g} degrees: expected two different directions, "

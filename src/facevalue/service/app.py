@@ -75,7 +75,7 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.ready = False
-    answer_with_json(app)
+    answer_with_json(app, desk.count_refusal)
     add_reading(app, desk, settings)
     add_health(app, registry)
     add_page(app, weights, settings)
@@ -144,19 +144,16 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
         ),
     ) -> Response:
         if kind not in desk.readers:
-            raise counted(Refused(422, "query", f"kind: there is no {kind!r} here; there are: {', '.join(kinds)}"))
+            raise Refused(422, "query", f"kind: there is no {kind!r} here; there are: {', '.join(kinds)}")
         try:
             scale = Scale.from_text(span, sweep, direction)
         except SettingError as error:
-            raise counted(Refused(422, "query", str(error))) from error
+            raise Refused(422, "query", str(error)) from error
         if scale is not None and kind != "dial":
-            raise counted(Refused(422, "query", f"range, sweep and direction are of dials, not of {kind}"))
-        try:
-            with desk.place():
-                uploads, as_list = await take_pictures(request, settings.limits)
-                results = await desk.read(uploads, Wish(kind, top, overlay, marks, scale))
-        except Refused as refused:
-            raise counted(refused) from refused.__cause__
+            raise Refused(422, "query", f"range, sweep and direction are of dials, not of {kind}")
+        with desk.place():
+            uploads, as_list = await take_pictures(request, settings.limits)
+            results = await desk.read(uploads, Wish(kind, top, overlay, marks, scale))
         if as_list:
             return JSONResponse(
                 [
@@ -165,12 +162,8 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
                 ]
             )
         if isinstance(results[0], FaceValueError):
-            raise counted(Refused(422, "picture", problem_of(results[0]), file=uploads[0].name))
+            raise Refused(422, "picture", problem_of(results[0]), file=uploads[0].name)
         return JSONResponse(results[0])
-
-    def counted(refused: Refused) -> Refused:
-        desk.count_refusal(refused.code)
-        return refused
 
     answer = KindsAnswer(
         version=__version__,
@@ -184,7 +177,7 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
     async def list_kinds() -> KindsAnswer:
         return answer
 
-    add_log(app, desk, settings.log_db, locked, unlocked)
+    add_log(app, settings.log_db, locked, unlocked)
 
 
 def problem_of(error: FaceValueError) -> str:

@@ -82,9 +82,11 @@ def answer(reader: Reader, upload: Upload, wish: Wish, max_pixels: int) -> dict[
         record["marks"] = {name: [[round(x, 2), round(y, 2)] for x, y in mark] for name, mark in reading.marks.items()}
     if wish.overlay:
         jpeg = io.BytesIO()
-        Image.fromarray(draw_overlay(open_picture(upload.data, max_pixels=max_pixels), reading)).save(
-            jpeg, "JPEG", quality=92
-        )
+        drawn = draw_overlay(open_picture(upload.data, max_pixels=max_pixels), reading)
+        try:
+            Image.fromarray(drawn).save(jpeg, "JPEG", quality=92)
+        except OSError as error:
+            raise PictureError("longer on a side than the JPEG of an overlay can be; ask without overlay") from error
         record["overlay"] = "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
     return record
 

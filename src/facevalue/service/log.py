@@ -11,13 +11,13 @@ from fastapi import FastAPI, Query
 from starlette.concurrency import run_in_threadpool
 
 from facevalue.errors import FaceValueError
-from facevalue.service.desk import Desk
 from facevalue.service.problems import Refused
 from facevalue.service.schema import EntryAnswer, problems
 from facevalue.watching.history import history, parse_since
 from facevalue.watching.store import Entry, parse_url
 
 MOST_ENTRIES = 10_000
+MOST_WAITING = 16
 SHOWN = tuple(EntryAnswer.model_fields)  # not the pictures' names, which are paths of the watcher's machine
 
 
@@ -29,9 +29,22 @@ def check_log(db_url: str) -> None:
         raise FaceValueError(str(error).replace("--db", "--log-db", 1)) from error
 
 
-def add_log(app: FastAPI, desk: Desk, db_url: str, locked: list[Any], unlocked: tuple[int, ...]) -> None:
+def add_log(app: FastAPI, db_url: str, locked: list[Any], unlocked: tuple[int, ...]) -> None:
     """GET /v1/log; 404 where no database is named.  locked: dependencies; unlocked: the statuses they answer with."""
     turn = asyncio.Lock()  # one history at a time: each may be long
+    waiting = 0
+
+    async def in_turn(read: Callable[[], list[Entry]]) -> list[Entry]:
+        """What is read, after those asked for before. They take no place of those who want pictures read."""
+        nonlocal waiting
+        if waiting >= MOST_WAITING:
+            raise Refused(429, "queue", "too many ask for the history at once", headers={"Retry-After": "1"})
+        waiting += 1
+        try:
+            async with turn:
+                return await run_in_threadpool(reach, read)
+        finally:
+            waiting -= 1
 
     @app.get(
         "/v1/log",
@@ -46,17 +59,11 @@ def add_log(app: FastAPI, desk: Desk, db_url: str, locked: list[Any], unlocked: 
             None, min_length=1, max_length=200, pattern=r"^[^\u0000]+$", description="one that is watched, else all"
         ),
     ) -> list[EntryAnswer]:
-        try:
-            if not db_url:
-                raise Refused(404, "address", "no log here; see facevalue serve --log-db")
-            start = start_of(since)
-            with desk.place():
-                async with turn:
-                    entries = await run_in_threadpool(reach, lambda: history(db_url, start, source))
-        except Refused as refused:
-            desk.count_refusal(refused.code)
-            raise
-        return [shown(entry) for entry in entries[-limit:]]
+        if not db_url:
+            raise Refused(404, "address", "no log here; see facevalue serve --log-db")
+        start = start_of(since)
+        entries = await in_turn(lambda: history(db_url, start, source, limit))
+        return [shown(entry) for entry in entries]
 
 
 def start_of(since: str) -> datetime:

@@ -7,11 +7,12 @@
 405 method     not with this method                 429 queue    too many requests at once; Retry-After
 408 slow       the body took too long to arrive     503 time     the reading took too long
 503 log        the log can't be reached            503 ready    still starting, or about to end
+500 fault      a fault of this program; its log says more
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -37,20 +38,28 @@ class Refused(Exception):
         return JSONResponse({**named, "error": self.problem, "code": self.code}, self.status, self.headers)
 
 
-def answer_with_json(app: FastAPI) -> None:
-    """Make every error of an app a JSON object with ``error`` and ``code``."""
+def answer_with_json(app: FastAPI, count: Callable[[str], None]) -> None:
+    """Make every error of an app a JSON object with ``error`` and ``code``, and count it by its code."""
+
+    def told(error: Refused) -> JSONResponse:
+        count(error.code)
+        return error.response()
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
-        return error.response()
+        return told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return Refused(422, "query", f"{first['loc'][-1]}: {first['msg']}").response()
+        return told(Refused(422, "query", f"{first['loc'][-1]}: {first['msg']}"))
 
     @app.exception_handler(HTTPException)
     async def refused_by_routing(request: Request, error: HTTPException) -> JSONResponse:
         code = CODES.get(error.status_code, "request")
         problem = f"{request.method} {request.url.path}: {error.detail}"
-        return Refused(error.status_code, code, problem, headers=error.headers).response()
+        return told(Refused(error.status_code, code, problem, headers=error.headers))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return told(Refused(500, "fault", "a fault of this program, which its log tells more of"))

@@ -20,6 +20,7 @@ from typing import Any
 import click
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import multiprocess
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
@@ -34,6 +35,7 @@ HEAD_SECONDS = 10.0  # for the lines before a request's body
 HEAD_BYTES = 32_768
 LEAST_TOKEN = 16
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
+START_SECONDS = 60  # a worker that has not answered for so long is started anew; loading takes a small board a while
 LARGE_BYTES, SPARE_BYTES = 1 << 20, 8 << 20
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
@@ -138,13 +140,24 @@ def serve_command(settings: Settings, host: str, port: int, workers: int) -> Non
             log_level="error",
             access_log=False,
             server_header=False,
+            timeout_worker_healthcheck=START_SECONDS,
             timeout_graceful_shutdown=round(settings.limits.body_seconds + settings.limits.seconds) + 1,
         )
         click.echo(f"facevalue {__version__} listens at http://{shown}:{bound}", err=True)
         if workers == 1:
             uvicorn.Server(config).run(sockets=[listening])
         else:
-            counting_together(lambda: Multiprocess(config, sockets=[listening]).run())
+            counting_together(lambda: Workers(config, sockets=[listening]).run())
+
+
+class Workers(Multiprocess):
+    """uvicorn's processes; what one that died had in progress is counted no more."""
+
+    def keep_subprocess_alive(self) -> None:
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def counting_together(run: Callable[[], Any]) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from facevalue.service.limits import Limits
 from facevalue.service.problems import Refused
 
-RAW_TYPES = ("image/", "application/octet-stream")
+RAW_TYPES = ("image/", "application/octet-stream", "application/x-www-form-urlencoded")  # the last: curl --data-binary
 
 
 class Upload(NamedTuple):
