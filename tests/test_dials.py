@@ -24,7 +24,7 @@ from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.dial import BINS, DialBelief, Eccentricity, Placed, Scale
 from facevalue.codecs.needles import log_softmax, soft_circle
-from facevalue.errors import ModelError, SettingError
+from facevalue.errors import ModelError, PictureError, SettingError
 from facevalue.judging import kind_of
 from facevalue.labels import Labelled
 from facevalue.reader import Reader
@@ -371,6 +371,19 @@ def test_a_dial_is_right_within_a_hundredth_of_its_range() -> None:
     assert (scores["within_1"], scores["within_2"], scores["within_5"]) == pytest.approx((1 / 3, 2 / 3, 2 / 3))
     assert scores["mean"] == pytest.approx((1 + 1.5 + 6) / 3)
     assert scores["without_dial"] == {"count": 1, "answered": 1, "share": 1.0}
+
+
+def test_what_is_unreadable_counts_as_a_whole_range_off() -> None:
+    kind = kind_of("dial")
+    broken = kind.judge(judged(1, "1").row, PictureError("it is empty"))
+    scores = kind.scores([judged(4.1, "4.0"), broken])
+    assert (scores["count"], scores["unreadable"], scores["within_5"]) == (2, 1, 0.5)
+    assert (scores["mean"], scores["median"]) == pytest.approx((50.5, 50.5))
+
+
+def test_a_picture_without_a_dial_is_never_right_in_a_curve() -> None:
+    rows = [judged(4.0, "4.0"), judged(1, "NaN"), judged(1, "NaN", uncertain=True)]
+    assert [curve.right for curve in kind_of("dial").curves(rows)] == [[True, False, False]] * 2
 
 
 @pytest.mark.parametrize("label", ["", "abc", "inf", "1:30", "0x10"])

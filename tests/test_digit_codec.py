@@ -225,7 +225,10 @@ def test_any_state_of_a_counter(state: tuple[int, int]) -> None:
     number = read_places(*counter(value, count))
     assert number.text() == f"{(value + SETTLED_BINS) // STEPS % 10**count:0{count}}"
     turn = 10.0**count
-    assert abs((number.number() - value / 10 + turn / 2) % turn - turn / 2) < 0.051
+    # Before its turn to 000 a counter reads 0, not 999.9: there are more new meters than full ones.
+    most = 0.251 if set(number.digits) == {0} and count > 1 else 0.051
+    assert abs((number.number() - value / 10 + turn / 2) % turn - turn / 2) < most
+    assert number.number() < turn - 0.21 or count == 1
 
 
 @pytest.mark.parametrize("nines", range(1, MOST_DIGITS))

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from google.protobuf import text_format
 from numpy.typing import NDArray
 from PIL import Image
+from small_pictures import write_fashion
 from small_sets import write_mnist
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from torch import nn
@@ -126,6 +127,23 @@ def test_digits_and_pictures_that_come_twice(tmp_path: Path) -> None:
     assert len({tile.tobytes() for tile in tiles}) == 10
     assert all(length == "1" and wrong == str(int(label != read)) for label, read, wrong, length in rows)
     assert len({label for label, *_ in rows}) > 3
+
+
+def test_dials_and_small_pictures(tmp_path: Path) -> None:
+    pictures = write_fashion(tmp_path / "data")
+    for name, settings, header in (
+        ("dials/tiny", {}, ["needle_degrees", "read", "degrees_off"]),
+        ("pictures/mlp-2", {}, ["class", "read", "wrong"]),
+    ):
+        recipe = find_recipe(name).with_settings(settings)
+        network = training.make_network(recipe, make_codec(recipe.codec))
+        about = {"recipe": recipe.to_json(), "recipe_hash": recipe.hash()}
+        (tmp_path / header[0]).mkdir()
+        write_checkpoint(tmp_path / header[0], {"step": 5, "network": network.state_dict(), **about})
+        assert embed(tmp_path / header[0], "--n", "12", "--data", pictures).exit_code == 0
+        points, (first, *rows), _ = read_back(tmp_path / header[0])
+        assert first == header
+        assert len(points) == len(rows) > 3
 
 
 @pytest.mark.parametrize(

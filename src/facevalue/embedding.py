@@ -29,8 +29,10 @@ from facevalue.images import warp, whole_picture
 from facevalue.metrics import digits_are_right, minutes_apart
 from facevalue.sources import Batch
 from facevalue.sources.clocks import ClockBatch
+from facevalue.sources.dials import DialBatch
 from facevalue.sources.digits import DigitBatch
 from facevalue.sources.mnist import WrittenBatch
+from facevalue.sources.pictures import LabelledBatch
 
 FOLDER = "projector"
 TAG = "held_out"
@@ -108,9 +110,13 @@ def distinct(pictures: NDArray[np.uint8]) -> list[int]:
 
 
 def make_table(batch: Batch, beliefs: Sequence[Any], records: Sequence[int]) -> Table:
-    """Label, reading and error of each of those pictures whose label tells a value: a time, or digits."""
+    """Label, reading and error of each of those pictures that show something: a time, digits, a needle, a class."""
     if isinstance(batch, ClockBatch):
         return clock_table(batch, beliefs, records)
+    if isinstance(batch, DialBatch):
+        return dial_table(batch, beliefs, records)
+    if isinstance(batch, LabelledBatch):
+        return class_table(batch, beliefs, records)
     assert isinstance(batch, WrittenBatch | DigitBatch)
     labels = batch.texts() if isinstance(batch, WrittenBatch) else [batch.label(i) for i in range(len(beliefs))]
     counts = batch.labels()["count"].tolist()
@@ -132,6 +138,24 @@ def clock_table(batch: ClockBatch, beliefs: Sequence[Any], records: Sequence[int
         hour, minute = format_time(true).split(":")
         rows.append([f"{hour}:{minute}", format_time(read), f"{off:.2f}", hour, str(int(minute))])
     return Table(np.array(told, dtype=np.int64), ["time", "read", "minutes_off", "hour", "minute"], rows)
+
+
+def dial_table(batch: DialBatch, beliefs: Sequence[Any], records: Sequence[int]) -> Table:
+    told = [record for record in records if not np.isnan(batch.needle[record])]
+    rows = []
+    for record in told:
+        true, read = float(batch.needle[record]) % 360, float(beliefs[record].degrees()) % 360
+        off = abs((read - true + 180) % 360 - 180)
+        rows.append([f"{true:.1f}", f"{read:.1f}", f"{off:.2f}"])
+    return Table(np.array(told, dtype=np.int64), ["needle_degrees", "read", "degrees_off"], rows)
+
+
+def class_table(batch: LabelledBatch, beliefs: Sequence[Any], records: Sequence[int]) -> Table:
+    rows = []
+    for record in records:
+        true, read = int(batch.classes[record]), int(beliefs[record].read())
+        rows.append([str(true), str(read), str(int(read != true))])
+    return Table(np.array(records, dtype=np.int64), ["class", "read", "wrong"], rows)
 
 
 def thumbnails(pictures: NDArray[np.uint8]) -> Tensor:

@@ -566,7 +566,10 @@ class Dial:
 
     def curves(self, judged: Sequence[Judged]) -> list[Curve]:
         return [
-            Curve(f"off by more than {most} % of the range", [one.off <= most + FLOAT_NOISE_PERCENT for one in judged])
+            Curve(
+                f"off by more than {most} % of the range",
+                [one.off <= most + FLOAT_NOISE_PERCENT and not math.isnan(one.row.truth) for one in judged],
+            )
             for most in (1, 5)
         ]
 

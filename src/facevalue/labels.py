@@ -136,7 +136,7 @@ def _label_rows(
             f"without {name}={value}" for name, value in without
         ]
         raise LabelError(f"{path}: none of its {len(table.rows)} rows is left: {', '.join(given)}")
-    missing = [row for row in rows if not row.path.is_file()]
+    missing = [row for row in rows if not os.path.isfile(row.path)]
     if missing:
         listed = _list_some([f"{row.file} (line {row.line})" for row in missing])
         raise LabelError(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DAY_HALF_MINUTES = 720
 FLOAT_NOISE_MINUTES = 1e-6  # 0.3 + 0.7 minutes apart is one minute, whatever the last bit says
 FLOAT_NOISE_PERCENT = 1e-6
+WHOLE_RANGE_PERCENT = 100.0  # how far off a reading is that there is none of
 DRUM = 10  # a drum's places
 FLOAT_NOISE_SHARE = 1e-12  # 19 of 20 that weigh 0.7 each are 0.95 of them, whatever the last bit says
 PLACE_NOISE = 1e-6  # 9.95 and 0.05 are a tenth apart
@@ -292,17 +293,20 @@ def digit_confusion(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[s
 
 
 def range_scores(percent_off: ArrayLike) -> RangeScores:
-    """Scores of dials. percent_off: (N,) how far each reading is off, in percent of its range; NaN where unreadable."""
-    off = np.asarray(percent_off, dtype=np.float64)
-    read = off[~np.isnan(off)]
+    """Scores of dials. percent_off: (N,) how far each reading is off, in percent of its range; NaN where unreadable.
+
+    What is unreadable counts as a whole range off.
+    """
+    given = np.asarray(percent_off, dtype=np.float64)
+    off = np.where(np.isnan(given), WHOLE_RANGE_PERCENT, given)
     return RangeScores(
         count=len(off),
         within_1=_share(off <= 1 + FLOAT_NOISE_PERCENT),
         within_2=_share(off <= 2 + FLOAT_NOISE_PERCENT),
         within_5=_share(off <= 5 + FLOAT_NOISE_PERCENT),
-        mean=_mean(read),
-        median=float(np.median(read)) if len(read) else math.nan,
-        unreadable=len(off) - len(read),
+        mean=_mean(off),
+        median=float(np.median(off)) if len(off) else math.nan,
+        unreadable=int(np.isnan(given).sum()),
     )
 
 

@@ -105,7 +105,7 @@ class RowNumber:
             return round(self.last, 1) % 10
         decimals = len(self.digits) - 1 - self.point_after if self.point_after >= 0 else 0
         fraction = round((self.last - self.digits[-1] + 5) % 10 - 5, 1)  # -0.1 where the next one nearly stands
-        whole = int("".join(map(str, self.digits))) + fraction
+        whole = max(int("".join(map(str, self.digits))) + fraction, 0.0)  # all zeros are not 999999.9
         return float(round(whole % 10.0 ** len(self.digits) / 10.0**decimals, decimals + 1))
 
 

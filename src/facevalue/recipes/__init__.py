@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,12 @@ class Recipe:
         for name in ("steps", "batch_size", "size_px", "hidden", "squeeze", "kernel"):
             if values.get(name, 1) < 1:
                 raise SettingError(f"setting {name}={values[name]}: expected a whole number of at least 1")
+        for name, least in (("widths", 1), ("blocks", 0)):
+            if any(count < least for count in values.get(name, ())):
+                raise SettingError(f"setting {name}={values[name]}: expected whole numbers of at least {least}")
+        for name in ("learning_rate", "weight_decay", "l2", "decay"):
+            if not (values.get(name, 0) >= 0 and math.isfinite(values.get(name, 0))):
+                raise SettingError(f"setting {name}={values[name]}: expected a number of at least 0")
         for name in ("dropout", "smoothing"):
             if not 0 <= values.get(name, 0) < 1:
                 raise SettingError(f"setting {name}={values[name]}: expected a share, at least 0 and below 1")

@@ -185,7 +185,7 @@ export function numberOf(number) {
   if (digits.length === 1) return Number(last.toFixed(1)) % 10;
   const decimals = pointAfter >= 0 ? digits.length - 1 - pointAfter : 0;
   const fraction = Number((((last - digits[digits.length - 1] + 15) % 10) - 5).toFixed(1));
-  const most = 10 ** digits.length;
-  const whole = (Number(digits.join("")) + fraction + most) % most;
+  // All zeros are not 999999.9.
+  const whole = Math.max(Number(digits.join("")) + fraction, 0) % 10 ** digits.length;
   return Number((whole / 10 ** decimals).toFixed(decimals + 1));
 }
