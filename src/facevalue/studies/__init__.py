@@ -112,9 +112,10 @@ class Experiment:
     title: for tables.  measure: reads the test pictures of the data in a folder, None for where it is looked for.
     published: what others give, by (test, metric) of the scores.  minutes: that the full training takes on two cores;
     None where a few steps, and a few of the pictures that are read when it is measured, tell it.  reads: so many.
-    quick: settings of the quick budget.  dataset: that it needs, of ``datasets.ORIGINS``, "" for none; fetched: whether
-    it may be downloaded.  takes_from: name of an earlier recipe whose trained parameters it takes over instead of
-    training.  drawn: whether its pictures take so long that a process of their own, and a compiled network, pay.
+    quick: settings of the quick budget, None where that leaves it out.  dataset: that it needs, of ``datasets.ORIGINS``,
+    "" for none; fetched: whether it may be downloaded.  takes_from: name of an earlier recipe whose trained parameters it
+    takes over instead of training.  drawn: whether its pictures take so long that a process of their own, and a compiled
+    network, pay.
     trial: whether it only prepares others: one seed, in results.csv, but not in the report's table.
     """
 
@@ -124,7 +125,7 @@ class Experiment:
     published: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     minutes: float | None = 1.0
     reads: int = 0
-    quick: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    quick: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
     dataset: str = ""
     fetched: bool = True
     takes_from: str = ""
@@ -260,7 +261,9 @@ def plan(study: Study, out: Path, seeds: int, budget: Budget) -> list[Run]:
 def plan_experiments(experiments: Sequence[Experiment], out: Path, seeds: int, budget: Budget) -> list[Run]:
     runs = []
     for experiment in experiments:
-        settings = dict(experiment.quick) if budget == "quick" else {}
+        if budget == "quick" and experiment.quick is None:
+            continue
+        settings = dict(experiment.quick or {}) if budget == "quick" else {}
         for seed in range(1, 2 if experiment.trial else seeds + 1):
             recipe = experiment.recipe.with_settings(settings | {"seed": str(seed)})
             folder = out / "runs" / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
