@@ -112,10 +112,10 @@ class Experiment:
     title: for tables.  measure: reads the test pictures of the data in a folder, None for where it is looked for.
     published: what others give, by (test, metric) of the scores.  minutes: that the full training takes on two cores;
     None where a few steps, and a few of the pictures that are read when it is measured, tell it.  reads: so many.
-    quick: settings of the quick budget, None where that leaves it out.  dataset: that it needs, of ``datasets.ORIGINS``,
-    "" for none; fetched: whether it may be downloaded.  takes_from: name of an earlier recipe whose trained parameters it
-    takes over instead of training.  drawn: whether its pictures take so long that a process of their own, and a compiled
-    network, pay.
+    quick: settings of the quick budget, None where that leaves it out. dataset: that it needs, of
+    ``datasets.ORIGINS``, "" for none; fetched: whether it may be downloaded. takes_from: name of an earlier recipe
+    whose trained parameters it takes over instead of training. drawn: whether its pictures take so long that a
+    process of their own, and a compiled network, pay.
     trial: whether it only prepares others: one seed, in results.csv, but not in the report's table.
     """
 
