@@ -268,7 +268,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: 
     assert "seed 2" in lines[1]
     assert "takes over digits/mnist-ours" in lines[6]
     assert lines[9].endswith("not run: no data here")
-    assert lines[10].startswith("10 runs, about 86 minutes")
+    assert lines[10].startswith("10 runs, about 110 minutes")
     assert not out.exists()
 
 
