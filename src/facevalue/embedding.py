@@ -37,7 +37,6 @@ from facevalue.sources.pictures import LabelledBatch
 FOLDER = "projector"
 TAG = "held_out"
 THUMB_PX = 64
-MOST = 5000  # thumbnails of so many still fit the largest picture that browsers take, 8,192 px wide
 AT_ONCE = 128
 
 
