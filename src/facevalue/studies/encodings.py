@@ -302,8 +302,8 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
         for title, group in runs.items()
     ]
     caption = (
-        "Minutes off while training, a line a seed: on held-out pictures of kitchen clocks; of plain clocks none are held "
-        "out beside the tested ones, so theirs are of training pictures."
+        "Minutes off while training, a line a seed: on held-out pictures of kitchen clocks; of plain clocks none are "
+        "held out beside the tested ones, so theirs are of training pictures."
     )
     yield Drawing("learning.png", caption, plot_learning(curves))
 
