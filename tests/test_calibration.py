@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from stand_ins import paint_digit, write_colour_weight
 
 from facevalue import calibration
-from facevalue.calibration import FEATURES, FEATURES_OF, FOLDS, MANNERS, Calibration, calibrate_command, fit, logits
+from facevalue.calibration import (
+    FEATURES,
+    FEATURES_OF,
+    FOLDS,
+    LEAST_THRESHOLD,
+    MANNERS,
+    Calibration,
+    calibrate_command,
+    fit,
+    logits,
+)
 from facevalue.cli import main
 from facevalue.errors import LabelError
 from facevalue.judging import KINDS
@@ -231,6 +241,24 @@ def test_the_command_changes_the_calibration_and_nothing_else(tiny_weight: Path,
     held_out = json.loads(metadata["calibration_held_out"])
     assert held_out.keys() == {"answered", "right", "count", "folds"}
     assert held_out["count"] == len(readings)
+
+
+@pytest.mark.usefixtures("few_drawn")
+def test_what_is_likelier_wrong_than_right_is_never_answered(tiny_weight: Path, drawn: Path, tmp_path: Path) -> None:
+    weight = tmp_path / "mine.onnx"
+    shutil.copy(tiny_weight, weight)
+    assert not Reader("clock", weight).weight.is_calibrated
+    rows = read_labels(drawn)
+    table = drawn.with_name("all-right.csv")
+    values = [Reader("clock", weight).read(row.path).value for row in rows]
+    lines = [f"{row.file},{value}" for row, value in zip(rows, values, strict=True)]
+    table.write_text("\n".join(["file,label", *lines]))
+    done = CliRunner().invoke(main, ["calibrate", str(weight), "--data", str(table)], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    reader = Reader("clock", weight)
+    assert reader.weight.calibration.threshold == LEAST_THRESHOLD == 0.5
+    assert "right at 95% whatever is answered: the threshold stays at 0.5" in done.stderr
+    assert reader.weight.is_calibrated
 
 
 def all_text(folder: Path) -> Path:

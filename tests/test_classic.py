@@ -61,7 +61,7 @@ def test_later_settings_leave_older_recipes_their_hash(name: str, settings: dict
         ({"schedule": "cosine"}, "schedule='cosine': expected one of linear, constant, staircase", "unknown"),
         ({"dropout": "1"}, "dropout=1.0: expected a share, at least 0 and below 1", "nothing would be left"),
         ({"smoothing": "-0.1"}, "smoothing=-0.1: expected a share", "negative"),
-        ({"learning_rate": "nan"}, "learning_rate=nan: expected a number of at least 0", "not a number"),
+        ({"learning_rate": "nan"}, "learning_rate=nan: expected a number above 0", "not a number"),
         ({"weight_decay": "-1"}, "weight_decay=-1.0: expected a number of at least 0", "it would grow"),
         ({"widths": "-1,64"}, "widths=(-1, 64): expected whole numbers of at least 1", "fewer than none"),
         ({"blocks": "1,-2"}, "blocks=(1, -2): expected whole numbers of at least 0", "fewer than none"),

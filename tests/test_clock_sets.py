@@ -19,6 +19,7 @@ from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, SettingError
 from facevalue.recipes import find_recipe
 from facevalue.sources import clock_sets
+from facevalue.sources.clock_index import open_index
 from facevalue.sources.clock_sets import (
     KITCHEN_SPLIT,
     PARTS,
@@ -27,13 +28,12 @@ from facevalue.sources.clock_sets import (
     draw_kitchen_clocks,
     draw_plain_clocks,
     kitchen_clocks,
-    open_index,
     plain_clocks,
     split,
 )
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.mnist import HELD_OUT_SEEDS
-from facevalue.training import make_source
+from facevalue.training import make_source, scored_of
 
 SMALL = {"size_px": 32, "each": 1}
 
@@ -48,13 +48,12 @@ def times(batch: ClockBatch) -> list[int]:
 
 @pytest.mark.parametrize(
     ("total", "shares", "sizes"),
-    [(720, PLAIN_SPLIT, (576, 576, 144)), (18_000, KITCHEN_SPLIT, (10_800, 3_600, 3_600)), (1, PLAIN_SPLIT, (1, 1, 0))],
+    [(720, PLAIN_SPLIT, (576, 0, 144)), (18_000, KITCHEN_SPLIT, (10_800, 3_600, 3_600)), (1, PLAIN_SPLIT, (1, 0, 0))],
 )
 def test_split(total: int, shares: tuple[float, float], sizes: tuple[int, ...]) -> None:
     parts = split(total, shares, 1)
     assert tuple(len(parts[part]) for part in PARTS) == sizes
-    separate = [part for part in PARTS if part != "validation" or shares[0]]
-    assert sorted(np.concatenate([parts[part] for part in separate]).tolist()) == list(range(total))
+    assert sorted(np.concatenate([parts[part] for part in PARTS]).tolist()) == list(range(total))
     if total > 1:
         assert split(total, shares, 1)["test"].tolist() == parts["test"].tolist()
         assert split(total, shares, 2)["test"].tolist() != parts["test"].tolist()
@@ -147,7 +146,17 @@ def test_held_out_and_test_pictures_are_never_trained_on() -> None:
 
 def test_of_the_plain_clocks_all_but_the_test_is_trained_on() -> None:
     source = plain_clocks(24)
+    assert source.counts() == (576, 0)
+    assert kitchen_clocks(**SMALL, copies=2).counts() == (432, 144)
     assert set(times(source.batch(HELD_OUT_SEEDS, 0, 576))) == set(times(source.batch(1, 0, 576)))
+    scored = scored_of(source, 512)
+    assert (scored.name, scored.words(), len(set(times(scored.batch)))) == (
+        "trained_on",
+        "512 pictures trained on",
+        512,
+    )
+    scored = scored_of(kitchen_clocks(**SMALL), 512)
+    assert (scored.name, scored.words(), len(set(times(scored.batch)))) == ("held_out", "144 pictures held out", 144)
 
 
 # ---- augmentation
@@ -250,6 +259,8 @@ def plain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain") / "out"
     result = invoke("synth", "clocks", folder, "--style", "plain", "--size", 24)
     assert result.exit_code == 0, result.output
+    assert f"720 pictures and their index.tsv are in {folder}; of them " in result.stderr
+    assert all(share in result.stderr for share in ("train.tsv 576", "test.tsv 144"))
     return folder
 
 
@@ -268,10 +279,8 @@ def test_an_index_gives_the_pictures_back(name: str, plain_folder: Path) -> None
     source, drawn = open_index(plain_folder / name, 24), plain_clocks(24)
     assert times(source.test()) == times(drawn.test())
     assert (source.test().pictures == drawn.test().pictures).all()
-    assert len(set(times(source.batch(1, 0, 504)))) == 504
-    held_out = set(times(source.batch(HELD_OUT_SEEDS, 0, 72)))
-    assert len(held_out) == 72
-    assert held_out.isdisjoint(times(source.batch(1, 0, 504)))
+    assert source.counts() == drawn.counts() == (576, 0)
+    assert set(times(source.batch(1, 0, 576))) == set(times(drawn.batch(1, 0, 576)))
 
 
 def test_the_kitchen_folder(tmp_path: Path) -> None:
@@ -361,7 +370,7 @@ def test_a_bad_line_is_named(line: str, expected: str, tmp_path: Path, capsys: p
     assert str(index) in message
     assert "clocks/index-skip-bad" in message
     source = open_index(index, 24, skip_bad=True)
-    assert len(source.test().seconds) == 4  # a fifth of the 19 that are left
+    assert sum(source.counts()) == 19
     told = capsys.readouterr().err
     assert told.startswith("left out: 1 line (clocks.tsv:3: ")
     assert expected in told

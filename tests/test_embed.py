@@ -74,8 +74,10 @@ def test_clocks(run: Path) -> None:
     batch = ClockSource(size_px=32).batch(training.HELD_OUT_SEED, 0, 30)
     shown = np.flatnonzero(~np.isnan(batch.seconds))
     assert points.shape == (len(shown), 16)
-    assert f"{len(shown)} points of 16 numbers are in {run / FOLDER}" in result.stderr
-    assert f"{30 - len(shown)} of 30 pictures" in result.stderr
+    told = (
+        f"{len(shown)} points of 16 numbers, of 30 pictures held out, are in {run / FOLDER}; {30 - len(shown)} of them"
+    )
+    assert told in result.stderr
 
     _, codec, network = trained_network(read_checkpoint(run))
     with torch.inference_mode():
@@ -251,5 +253,5 @@ def test_pictures_without_a_time_make_no_point(run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(ClockSource, "batch", empty)
     result = embed(run, "--n", "4")
     assert result.exit_code == 2
-    assert "none of 4 held-out pictures shows a value" in result.stderr
+    assert "none of 4 pictures held out shows a value" in result.stderr
     assert not (run / embedding.FOLDER).exists()

@@ -168,7 +168,7 @@ def test_table_names_every_score(labelled: Callable[[str], Path]) -> None:
     for line in (
         "within 1 minute 50.0 % 2",
         "hour right 50.0 % 2",
-        "mean CSD 105.25 min",
+        "mean off 105.25 min",
         "unreadable 25.0 % 1 counted as 360 min",
         "answered 50.0 % 2",
         "… within 1 minute 100.0 % 2",

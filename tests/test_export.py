@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from onnx import numpy_helper
+from PIL import Image
 
 import facevalue
 from facevalue import export as export_module
@@ -129,6 +133,19 @@ def test_a_folder_that_is_no_run(content: bytes | None, expected: str, reason: s
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_ctrl_c_ends_it_without_a_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = torch.onnx.export
+
+    def make_and_ask(*arguments: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(torch.onnx, "export", make_and_ask)
+    result = run_export(str(tiny_run), "--out", str(tmp_path / "mine.onnx"))
+    assert (result.exit_code, list(tmp_path.iterdir())) == (130, [])
+    assert result.stderr == f"stopped: {tmp_path / 'mine.onnx'} is not written\n"
+
+
 def test_a_place_that_cannot_be_written(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(FaceValueError, match=r"can't write .*weight\.onnx: No such file or directory"):
         export(tiny_run, tmp_path / "nowhere" / "weight.onnx", "tiny-1")
@@ -138,5 +155,11 @@ def test_the_command(tiny_run: Path, tmp_path: Path) -> None:
     result = run_export(str(tiny_run), "--out", str(tmp_path / "mine-2.onnx"))
     assert result.exit_code == 0
     assert "mine-2.onnx  0.0" in result.stderr
+    assert f"facevalue calibrate {tmp_path / 'mine-2.onnx'} --data labels.csv" in result.stderr
+    Image.new("RGB", (32, 32)).save(tmp_path / "black.png")
+    for model, told in ((tmp_path / "mine-2.onnx", "mine-2.onnx is not calibrated"), ("clock-1", "")):
+        read = CliRunner().invoke(main, ["read", "--model", str(model), str(tmp_path / "black.png")])
+        assert read.exit_code == 0
+        assert (told in read.stderr) if told else not read.stderr
     metadata = {entry.key: entry.value for entry in onnx.load(str(tmp_path / "mine-2.onnx")).metadata_props}
     assert metadata["model"] == "mine-2"

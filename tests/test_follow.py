@@ -129,9 +129,9 @@ def test_it_waits_skips_and_survives(
     result = watch("--watch", runs, "--every", "7")
     assert result.exit_code == 0
     assert signal.getsignal(signal.SIGTERM) == before
-    beginnings = [line.partition(": within")[0] for line in result.stderr.splitlines()]
+    beginnings = [line.partition(": 16 pictures held out: within")[0] for line in result.stderr.splitlines()]
     assert beginnings == [
-        f"{runs}: no checkpoint yet, waiting for the first",
+        f"{runs}: no such folder yet, waiting for the first checkpoint",
         f"{a}: step 4 of 12",
         f"{a}: step 8 of 12",
         f"not measured: {b / FILE_NAME}: not a checkpoint of facevalue (RuntimeError)",
@@ -195,7 +195,7 @@ def test_digits_log_their_own_scores(tmp_path: Path) -> None:
     run = untrained(tmp_path / "runs" / "d", "digits/mnist-tutorial")
     result = watch("--watch", tmp_path / "runs", "--count", "1", "--data", write_mnist(tmp_path / "data"))
     assert result.exit_code == 0
-    assert f"{run}: step 5 of 10000: exact " in result.stderr, "shares alone, no loss"
+    assert f"{run}: step 5 of 10000: 10 pictures held out: exact " in result.stderr, "shares alone, no loss"
     assert set(scalars(run / "watch")) >= {"held_out/exact", "held_out/element"}
 
 

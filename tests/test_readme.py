@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -11,8 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from facevalue.cli import main
+from facevalue.codecs import make_codec
+from facevalue.errors import SettingError
 from facevalue.reader import SHIPPED, Reader
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.training import make_source
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -58,3 +62,39 @@ def test_a_weight_is_of_the_recipe_that_the_readme_trains(kind: str, recipe_name
     assert about["recipe_hash"] == recipe.hash()
     assert about["steps"] == str(recipe.steps)
     assert json.loads(about["calibration_held_out"])["right"] >= right
+
+
+LABORATORY = (ROOT / "docs" / "laboratory.md").read_text()
+
+
+def test_the_laboratory_page_names_every_part() -> None:
+    """Sources, codecs and settings of its tables are those that there are, no more and no fewer."""
+    sources, codecs, settings = re.findall(r"\| --- \| --- \|\n((?:\|.*\n)+)", LABORATORY)
+    first_cells = [[row.split("|")[1] for row in table.splitlines()] for table in (sources, codecs, settings)]
+    names = [[name for cell in cells for name in re.findall(r"`([^`]+)`", cell)] for cells in first_cells]
+    with pytest.raises(SettingError) as caught:
+        make_source(Recipe("nothing", "clock", "nothing", "nothing"))
+    there = str(caught.value).partition("there are: ")[2].split(", ")
+    full = {name for name in names[0] if not name.startswith("-")}
+    assert full <= set(there)
+    assert all(name in full or any(name.startswith(f"{one}-") for one in full) for name in there)
+    behind = {name for name in names[0] if name.startswith("-")}
+    assert all(any(name.endswith(ending) for name in there) for ending in behind)
+    with pytest.raises(SettingError) as caught:
+        make_codec("nothing")
+    assert sorted(names[1]) == str(caught.value).partition("there are: ")[2].split(", ")
+    assert sorted(names[2]) == sorted({field.name for field in dataclasses.fields(Recipe)} - {"name", "kind"})
+
+
+def test_the_commands_of_the_laboratory_page_are_there() -> None:
+    """Each command's name, options and recipe; what it does is tested where it stands."""
+    commands = re.findall(r"^facevalue (\w+) (.*?)(?:  +#.*)?$", LABORATORY, re.MULTILINE)
+    assert len(commands) >= 9
+    for name, rest in commands:
+        command = main.commands[name]
+        options = {option for parameter in command.params for option in parameter.opts}
+        words = shlex.split(rest)
+        assert {word for word in words if word.startswith("--")} <= options, rest
+        if name == "train" and words[0] != "list":
+            settings = dict(word.split("=", 1) for word in words if "=" in word)
+            find_recipe(words[0]).with_settings(settings)

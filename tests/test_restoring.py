@@ -67,7 +67,7 @@ def tiny_weight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_child_goes_on_from_a_weight(tiny_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     after = dataclasses.replace(find_recipe("clocks/tiny"), name="clocks/after-tiny", parent="clocks/tiny")
     monkeypatch.setattr(clock_recipes, "RECIPES", (*clock_recipes.RECIPES, after))
-    still = TINY | {"steps": "1", "learning_rate": "0.0"}
+    still = TINY | {"steps": "1", "learning_rate": "1e-30"}
     with pytest.raises(SettingError, match=r"clocks/after-tiny goes on from a finished run of clocks/tiny"):
         training.run(after.name, {}, tmp_path / "shipped", resume=False, workers=0, start_from=Path("clock-1"))
     training.run(after.name, still, tmp_path / "run", resume=False, workers=0, start_from=tiny_weight)

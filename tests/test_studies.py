@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pooch
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -23,7 +24,7 @@ from facevalue.cli import main
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.export import export
 from facevalue.sources import mnist
-from facevalue.sources.datasets import ORIGINS
+from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS
 from facevalue.sources.mnist import MnistSource, WrittenBatch
 from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, run_study
 
@@ -270,6 +271,15 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: 
     assert lines[9].endswith("not run: no data here")
     assert lines[10].startswith("10 runs, about 110 minutes")
     assert not out.exists()
+
+
+def test_a_dry_run_says_what_must_be_downloaded(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    command = ("digits", "--out", str(tmp_path / "out"), "--dry-run")
+    assert "minutes, if mnist can be downloaded" in study(*command).stdout
+    monkeypatch.setenv(DATA_VARIABLE, str(data))
+    assert "mnist can be downloaded" not in study(*command).stdout
 
 
 def test_seeds_are_other_trainings_and_the_table_gives_mean_and_range(

@@ -6,7 +6,10 @@ import dataclasses
 import errno
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,13 +17,15 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import TINY
 from torch.utils.tensorboard import SummaryWriter
 
-from facevalue import checkpoint, training
+from facevalue import checkpoint, runs, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
-from facevalue.errors import FaceValueError, ModelError, SettingError
-from facevalue.recipes import Recipe, find_recipe
+from facevalue.cli import main
+from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
+from facevalue.recipes import Recipe, find_recipe, recipes
 from facevalue.recipes import clocks as clock_recipes
 from facevalue.sources.clocks import ClockBatch, ClockSource
 
@@ -110,7 +115,7 @@ def test_asked_to_stop_it_saves_the_step_first(
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
         patch.setattr(ClockSource, "batch", batch_and_ask)
-        with pytest.raises(FaceValueError, match=r"stopped at step 5, which is saved in .*: go on with --resume"):
+        with pytest.raises(FaceValueError, match=r"stopped at step 5 of 12, which is saved in "):
             train(tmp_path)
     assert signal.getsignal(number) == before
     assert read_checkpoint(tmp_path)["step"] == 5
@@ -272,9 +277,89 @@ def test_resuming_another_recipes_run_is_refused(tiny_run: Path, name: str, valu
     assert {path.name: path.read_bytes() for path in tiny_run.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected", "reason"),
+    [
+        (
+            {"codec": "dial/needle"},
+            "codec dial/needle needs labels of 'needle', and clocks/wild has: seconds, ",
+            "dials",
+        ),
+        ({"codec": "digits/row"}, "codec digits/row needs labels of 'count'", "digits"),
+        ({"codec": "classes/ten"}, "codec classes/ten needs labels of 'class'", "classes"),
+    ],
+)
+def test_what_does_not_fit_leaves_no_folder(
+    settings: dict[str, str], expected: str, reason: str, tmp_path: Path
+) -> None:
+    network = {"network": "clocknet"} | settings
+    with pytest.raises(SettingError) as caught:
+        train(tmp_path / "run", **network)
+    assert expected in str(caught.value), reason
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    run = train(tmp_path / "run")
+    with runs.alone_in(run), pytest.raises(FaceValueError, match="another training is at work in"):
+        train(run, resume=True)
+    assert read_checkpoint(train(run, resume=True))["step"] == 12
+
+
+def test_a_training_without_a_checkpoint_names_none(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match=r"no longer finite; no checkpoint was written before\. Try a lower"):
+        train(tmp_path, learning_rate="1e38", optimizer="sgd")
+
+
+def test_ctrl_c_is_kept_from_processes_that_begin() -> None:
+    ask = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+
+    def kept_from_a_child() -> bool:
+        told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        return told.stdout.strip() == "True"
+
+    assert not kept_from_a_child()
+    with training.without_interrupt():
+        assert kept_from_a_child()
+    assert not kept_from_a_child()
+
+
+def test_the_command_asked_to_stop_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = ClockSource.batch
+
+    def batch_and_ask(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
+        if at == 4 and seed != training.HELD_OUT_SEED:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batch(self, seed, at, count)
+
+    out = tmp_path / "a run"
+    settings = [f"--set={name}={value}" for name, value in TINY.items()]
+    command = ["train", "clocks/tiny", *settings, "--workers", "0", "--out", str(out)]
+    with monkeypatch.context() as patch:
+        patch.setattr(ClockSource, "batch", batch_and_ask)
+        done = CliRunner().invoke(main, command)
+    assert done.exit_code == 130
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith(
+        f"stopped at step 5 of 12, which is saved in {out}; go on with: facevalue train clocks/tiny "
+    )
+    again = shlex.split(told.partition("go on with: ")[2])
+    assert again == ["facevalue", *command, "--resume"]
+    assert CliRunner().invoke(main, again[1:]).exit_code == 0
+    assert read_checkpoint(out)["step"] == 12
+
+
+def test_the_list_of_recipes() -> None:
+    lines = CliRunner().invoke(main, ["train", "list"]).stdout.splitlines()
+    assert lines[0].split() == ["recipe", "source", "codec", "network", "pixels", "steps"]
+    rows = [line.split() for line in lines[1:]]
+    assert [row[0] for row in rows] == list(recipes())
+    assert rows[0][:5] == ["clocks/wild", "clocks/wild", "clock/needles", "convnet", "112x112"]
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FaceValueError, match="can't make the run's folder"):
+    with pytest.raises(FaceValueError, match="can't be made"):
         train(tmp_path / "file" / "run")
 
 
@@ -284,7 +369,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         ({"stpes": "3"}, "unknown setting 'stpes'; did you mean 'steps'?", "letters swapped"),
         ({"learning-rate": "1"}, "did you mean 'learning_rate'?", "a hyphen"),
         ({"xyzzy": "1"}, "there are: activations, batch_size, ", "nothing like it: all names"),
-        ({"name": "mine"}, "unknown setting 'name'", "what a recipe is called is no setting"),
+        ({"name": "mine"}, "setting 'name' names the recipe and can't be set", "what a recipe is called is no setting"),
+        ({"seed": "-1"}, "setting seed=-1: expected a whole number of at least 0 and at most 999999", "no seed"),
+        ({"seed": "1000000"}, "and at most 999999", "that of held-out pictures"),
+        ({"batch_size": "1"}, "setting batch_size=1: expected a whole number of at least 2", "no spread in one"),
+        ({"warmup_steps": "-3"}, "setting warmup_steps=-3: expected a whole number of at least 0", "below none"),
+        ({"learning_rate": "0"}, "setting learning_rate=0.0: expected a number above 0", "nothing would be learned"),
         ({"steps": "many"}, "setting steps='many': expected int, such as 200", "no number"),
         ({"steps": "1.5"}, "expected int", "no whole number"),
         ({"decay": "fast"}, "expected float, such as 0.6", "no number"),
@@ -299,7 +389,10 @@ def test_wrong_settings(settings: dict[str, str], expected: str, reason: str) ->
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("clocks/wide", "did you mean 'clocks/wild'?"), ("dragons", r"(there are: clocks/deep-time, clocks/kitchen")],
+    [
+        ("clocks/wide", "did you mean 'clocks/wild'?"),
+        ("dragons", "unknown recipe 'dragons'; facevalue train list shows"),
+    ],
 )
 def test_an_unknown_recipe(name: str, expected: str) -> None:
     with pytest.raises(SettingError) as caught:
@@ -356,7 +449,7 @@ def test_scalars_and_pictures_for_tensorboard(tiny_run: Path) -> None:
     events = EventAccumulator(str(tiny_run))
     events.Reload()
     tags = events.Tags()
-    assert {"train/loss", "train/hour", "train/pose", "held_out/within_1"} <= set(tags["scalars"])
+    assert {"train/loss", "train/loss_hour", "train/loss_pose", "held_out/within_1"} <= set(tags["scalars"])
     assert tags["images"] == ["held_out/pictures"]
     assert [event.step for event in events.Scalars("train/loss")] == [12]
 
@@ -381,9 +474,9 @@ def test_a_resumed_run_keeps_its_curves_and_says_where_it_went_on(
     assert [session["from_step"] for session in sessions] == [0, 7, 12]
 
 
-@pytest.mark.parametrize("name", ["steps", "batch_size", "hidden"])
-def test_sizes_begin_at_one(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=f"setting {name}=-4: expected a whole number of at least 1"):
+@pytest.mark.parametrize(("name", "least"), [("steps", 1), ("batch_size", 2), ("hidden", 1)])
+def test_sizes_have_a_least(name: str, least: int, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=f"setting {name}=-4: expected a whole number of at least {least}"):
         train(tmp_path, **{name: "-4"})
     assert not list(tmp_path.iterdir())
 
@@ -449,11 +542,11 @@ def child(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_child_begins_with_its_parents_network(child: str, tiny_run: Path, tmp_path: Path) -> None:
-    still = TINY | {"steps": "1", "learning_rate": "0.0"}  # a step that changes no weight
+    still = TINY | {"steps": "1", "learning_rate": "1e-30"}  # a step that changes no weight
     training.run(child, still, tmp_path, resume=False, workers=0, start_from=tiny_run)
     begun, parent = read_checkpoint(tmp_path), read_checkpoint(tiny_run)
     weights = {name for name in parent["network"] if "running" not in name and "num_batches" not in name}
-    assert all(torch.equal(begun["network"][name], parent["network"][name]) for name in weights)
+    assert all(torch.allclose(begun["network"][name], parent["network"][name], 0, 1e-20) for name in weights)
     assert begun["ancestry"] == [parent["recipe"]]
     assert begun["seconds"] > parent["seconds"]  # those of its parent count too
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from facevalue.images import Source
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
+LEAST_THRESHOLD = 0.5  # what is likelier wrong than right is never answered
 DRAWN_ROWS = ("printed", "segments", "dots", "drums")
 FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")  # of clocks
@@ -253,8 +254,9 @@ def calibrate_command(
     """Fit on the pictures of label files and on drawn ones, and write the result into the weight's metadata.
 
     Each set counts the same; a fifth of the drawn pictures shows nothing, so whatever is read there is wrong.  The
-    threshold is the lowest at which the answered pictures are right at least at ``accuracy`` (None: as is promised of
-    the kind): of clocks those of the first set, of digits those of all sets, each counting the same, but the drawn one.
+    threshold is the lowest, from LEAST_THRESHOLD on, at which the answered pictures are right at least at ``accuracy``
+    (None: as is promised of the kind): of clocks those of the first set, of digits those of all sets, each counting
+    the same, but the drawn one.
     only, without: columns and values, see ``labels.read_tables``.  scale: of the dials of the tables, which
     are read with its sweep and without; drawn ones have their own.
     Raises LabelError, ModelError, MissingExtraError.
@@ -321,7 +323,8 @@ def calibrate_command(
         answerable = kept & measured & told
         sure = [fitted.confidence(features[index]) for index in np.flatnonzero(answerable).tolist()]
         threshold, _ = threshold_for_accuracy(sure, right[answerable], wanted, sample_weight[answerable])
-        return dataclasses.replace(fitted, threshold=min(threshold, 1.01))  # above 1 none is answered
+        # above 1 none is answered
+        return dataclasses.replace(fitted, threshold=min(max(threshold, LEAST_THRESHOLD), 1.01))
 
     calibration = fit_on(np.ones(len(features), dtype=bool))
     held_out = cross_validate(fit_on, features, right, fold, measured, sample_weight, told)
@@ -332,6 +335,12 @@ def calibrate_command(
     }
     onnx.helper.set_model_props(model, metadata)
     write_whole(weight_file, model.SerializeToString())
+    if calibration.threshold == LEAST_THRESHOLD:
+        print(
+            f"right at {wanted:.0%} whatever is answered: the threshold stays at {LEAST_THRESHOLD}; pictures as hard "
+            "as those that will be read would set it better",
+            file=sys.stderr,
+        )
     where = tables[0] if manner.threshold_from_first else ", ".join(map(str, tables))
     told_of = f"{where}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
     print(f"{calibration.to_json()}\n{told_of}", file=sys.stderr)

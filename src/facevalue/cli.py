@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ import click
 
 from facevalue import __version__
 from facevalue.cli_instruments import instrument
-from facevalue.errors import FaceValueError, MissingExtraError, PictureError, SettingError
+from facevalue.errors import FaceValueError, MissingExtraError, PictureError, SettingError, StoppedError
 
 if TYPE_CHECKING:
     from facevalue.camera import Crop
@@ -38,13 +39,32 @@ class Refusal(click.ClickException):
     exit_code = 2
 
 
+TYPED = "facevalue.typed"
+
+
+def typed_again(option: str) -> str:
+    """The command line that was given, with an option more."""
+    typed = click.get_current_context().meta[TYPED]
+    return shlex.join(["facevalue", *typed, *([] if option in typed else [option])])
+
+
 class Commands(click.Group):
     """A group whose commands may raise FaceValueError, or lack a package of the laboratory, without a traceback."""
 
+    def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> click.Context:
+        """The context, with what was typed, see ``typed_again``."""
+        typed = list(args)
+        ctx = super().make_context(info_name, args, *others, **extra)
+        ctx.meta[TYPED] = typed
+        return ctx
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; its known errors become one line and exit code 2."""
+        """Run the command; its known errors become one line and exit code 2, its being asked to end 130."""
         try:
             return super().invoke(ctx)
+        except StoppedError as error:
+            click.echo(str(error), err=True)
+            raise click.exceptions.Exit(130) from error  # as of shells: 128 and the number of Ctrl-C
         except FaceValueError as error:
             raise Refusal(str(error)) from error
         except ModuleNotFoundError as error:
@@ -191,6 +211,8 @@ def read(
 
         if instrument_file is None:
             reader = Reader(kind, model, scale=scale)
+            if model is not None and not reader.weight.is_calibrated:
+                click.echo(f"{model} is not calibrated: see facevalue calibrate; percentages promise nothing", err=True)
         else:
             from facevalue.instruments.reader import InstrumentReader
 
@@ -866,7 +888,7 @@ def train(
     start_from: Path | None,
     scale: Scale | None,
 ) -> None:
-    """Train the network of RECIPE, such as clocks/wild.
+    """Train the network of RECIPE, such as clocks/wild; list shows all of them.
 
     Without RECIPE, with --from clock --data labels.csv: teach a reader your own instrument, by a few dozen labelled
     pictures, some of which are held back to say whether it got better. The scale of a dial is then taken to be a full
@@ -882,24 +904,52 @@ def train(
             raise click.UsageError("--from without RECIPE needs --data: a CSV file with the columns file and label")
         from facevalue.tuning import tune
 
-        tuned = tune(
-            start_from,
-            data,
-            scale=scale,
-            settings=settings,
-            out=out,
-            resume=resume,
-            workers=workers,
-            compiled=compiled,
-        )
+        try:
+            tuned = tune(
+                start_from,
+                data,
+                scale=scale,
+                settings=settings,
+                out=out,
+                resume=resume,
+                workers=workers,
+                compiled=compiled,
+            )
+        except StoppedError as error:
+            raise StoppedError(f"{error}; go on with: {typed_again('--resume')}") from error
         click.echo("\n".join(tuned.lines))
         return
     if scale is not None:
         raise click.UsageError("--range, --sweep and --direction are of your own dial: leave RECIPE out")
+    if recipe == "list":
+        click.echo("\n".join(recipe_lines()))
+        return
     from facevalue import training
+    from facevalue.calibration import FEATURES_OF
+    from facevalue.recipes import find_recipe
 
-    run_dir = training.run(recipe, settings, out, resume, workers, compiled, data, start_from)
-    click.echo(f"trained; turn it into a weight file with: facevalue export {run_dir}", err=True)
+    try:
+        run_dir = training.run(recipe, settings, out, resume, workers, compiled, data, start_from)
+    except StoppedError as error:
+        raise StoppedError(f"{error}; go on with: {typed_again('--resume')}") from error
+    folder = shlex.quote(str(run_dir))
+    if find_recipe(recipe).kind in FEATURES_OF:
+        click.echo(f"trained; turn it into a weight file with: facevalue export {folder}", err=True)
+    else:
+        click.echo(f"trained; see how with: tensorboard --logdir {folder}", err=True)
+
+
+def recipe_lines() -> list[str]:
+    """A line for each recipe, and a header."""
+    from facevalue.recipes import recipes
+
+    header = ("recipe", "source", "codec", "network", "pixels", "steps")
+    rows = [
+        (one.name, one.source, one.codec, one.network, f"{one.frame_px[0]}x{one.size_px}", f"{one.steps:,}")
+        for one in recipes().values()
+    ]
+    wide = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, wide)).rstrip() for row in (header, *rows)]
 
 
 def check_picks(ctx: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

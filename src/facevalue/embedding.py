@@ -1,5 +1,7 @@
 """Embeddings: what a trained network knows of held-out pictures before its last layer, for TensorBoard's projector.
 
+Of a source that holds none out they are pictures that it was trained on, and the embedding's name says so.
+
 RUN/checkpoint.pt ──► network ──► input of its output layer ──► RUN/projector: a point for each picture, with its
 held-out pictures ────┘                                         label, what was read, how far off, a thumbnail
 """
@@ -27,6 +29,7 @@ from facevalue.errors import FaceValueError, ModelError
 from facevalue.export import trained_network
 from facevalue.images import warp, whole_picture
 from facevalue.metrics import digits_are_right, minutes_apart
+from facevalue.runs import refuse_other_data
 from facevalue.sources import Batch
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.dials import DialBatch
@@ -35,7 +38,6 @@ from facevalue.sources.mnist import WrittenBatch
 from facevalue.sources.pictures import LabelledBatch
 
 FOLDER = "projector"
-TAG = "held_out"
 THUMB_PX = 64
 AT_ONCE = 128
 
@@ -164,8 +166,10 @@ def thumbnails(pictures: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy((small.astype(np.float32) + 0.5) / 255).permute(0, 3, 1, 2)
 
 
-def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[int, int]:
-    """Write RUN/projector, whole or not at all. Returns how many points it has, and how many numbers each of them.
+def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[int, int, training.Scored]:
+    """Write RUN/projector, whole or not at all.
+
+    Returns how many points it has, how many numbers each of them, and the pictures.
 
     count: held-out pictures drawn; those drawn twice, and those that show nothing to tell, make no point.
     data: folder of the data sets that the run was trained on, see ``training.make_source``.
@@ -176,11 +180,14 @@ def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[i
     state = read_checkpoint(run_dir)
     recipe, codec, network = trained_network(state)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch = training.make_source(recipe, data).batch(training.HELD_OUT_SEED, 0, count)
+    source = training.make_source(recipe, data)
+    refuse_other_data(run_dir, state, source)
+    scored = training.scored_of(source, count)
+    batch = scored.batch
     features, beliefs = look_inside(network.to(device), codec, batch.pictures, device)
     table = make_table(batch, beliefs, distinct(batch.pictures))
     if not table.rows:
-        raise FaceValueError(f"none of {count} held-out pictures shows a value: draw more with --n")
+        raise FaceValueError(f"none of {scored.words()} shows a value: draw more with --n")
     unfinished, folder = run_dir / f".{FOLDER}.unfinished", run_dir / FOLDER
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -191,7 +198,7 @@ def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[i
                 metadata_header=table.header,
                 label_img=thumbnails(batch.pictures[table.records]),
                 global_step=int(state["step"]),
-                tag=TAG,
+                tag=scored.name,
             )
         if folder.exists():
             shutil.rmtree(folder)
@@ -200,15 +207,16 @@ def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[i
         raise FaceValueError(f"can't write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return features[table.records].shape
+    return len(table.records), features.shape[1], scored
 
 
 def embed_command(run_dir: Path, count: int, data: Path | None) -> None:
     """``facevalue embed RUN``."""
-    points, numbers = embed(run_dir, count, data)
-    left_out = f"; {count - points} of {count} pictures came twice or show no value" if points < count else ""
+    points, numbers, scored = embed(run_dir, count, data)
+    total = len(scored.batch.pictures)
+    left_out = f"; {total - points} of them came twice or show no value" if points < total else ""
     print(
-        f"{points} points of {numbers} numbers are in {run_dir / FOLDER}{left_out}. "
+        f"{points} points of {numbers} numbers, of {scored.words()}, are in {run_dir / FOLDER}{left_out}. "
         f"Look at them in the projector of: tensorboard --logdir {run_dir}",
         file=sys.stderr,
     )

@@ -7,6 +7,7 @@
     ├── InstrumentError     an instrument file that can't be used; names the file, the line and the key
     ├── SettingError        a ``--set`` name or value that no recipe knows; suggests the nearest
     ├── DivergedError       a training whose weights are no longer finite
+    ├── StoppedError        long work that was asked to end; what is done of it is kept
     └── MissingExtraError   an optional package or system library is absent; names the extra or the Debian packages
 
 A message is one line: what was given, what was expected, what to do.
@@ -52,6 +53,10 @@ class SettingError(FaceValueError):
 
 class DivergedError(FaceValueError):
     """A training whose weights are no longer finite."""
+
+
+class StoppedError(FaceValueError):
+    """Long work that was asked to end, by Ctrl-C or SIGTERM; what is done of it is kept."""
 
 
 class MissingExtraError(FaceValueError):

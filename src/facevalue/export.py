@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
 import warnings
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from facevalue import __version__
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
-from facevalue.errors import MissingExtraError, ModelError, SettingError
+from facevalue.ending import ending_by_signal
+from facevalue.errors import MissingExtraError, ModelError, SettingError, StoppedError
 from facevalue.files import told_as_ours, unfinished_file
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
@@ -81,8 +83,8 @@ def export(
     module = Exported(network, codec).eval()
     example = torch.zeros(2, recipe.size_px, recipe.frame_px[0], 3, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's remarks on its own workings
+    with warnings.catch_warnings(), ending_by_signal() as ending:  # the exporter takes a Ctrl-C for a fault of its own
+        warnings.simplefilter("ignore")  # its remarks on its own workings
         program = torch.onnx.export(
             module,
             (example,),
@@ -92,6 +94,8 @@ def export(
             dynamo=True,
             verbose=False,
         )
+    if ending.asked:
+        raise StoppedError(f"stopped: {out} is not written")
     model = program.model_proto  # type: ignore[union-attr]
     drop_remarks(model)
     store_as_half(model)
@@ -169,3 +173,8 @@ def export_command(run_dir: Path, out: Path | None, data: Path | None = None) ->
     name = out.stem if out else run_dir.name
     export(run_dir, target, name, data)
     print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)
+    print(
+        "its confidence is the network's own belief until it is fitted on labelled pictures with: "
+        f"facevalue calibrate {shlex.quote(str(target))} --data labels.csv",
+        file=sys.stderr,
+    )

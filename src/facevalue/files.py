@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,34 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file, text as UTF-8. Raises FaceValueError."""
     with told_as_ours(path), unfinished_file(path) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.  Raises FaceValueError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FaceValueError(f"{folder}: can't be made: {error.strerror}; name another folder with --out") from error
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, name: str = "lock") -> Iterator[bool]:
+    """Whether the folder is this process's alone meanwhile; always where the system has no such locks (Windows).
+
+    name: of the file that is locked there; it stays.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    import fcntl
+
+    with (folder / name).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def write_picture(path: Path, rgb: RGB) -> None:

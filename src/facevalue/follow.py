@@ -23,7 +23,7 @@ from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.ending import ending_by_signal
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.export import trained_network
-from facevalue.sources import Batch
+from facevalue.runs import refuse_other_data
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -59,7 +59,7 @@ class Follower:
     def __init__(self, data: Path | None = None) -> None:
         self.data = data
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.held_out: tuple[str, Batch] | None = None  # of the recipe of that hash
+        self.scored: tuple[str, training.Scored] | None = None  # of the recipe of that hash
         self.log: tuple[Path, SummaryWriter] | None = None
         self.step = 0  # logged last
 
@@ -75,18 +75,19 @@ class Follower:
         except (SettingError, RuntimeError) as error:  # RuntimeError: parameters that don't fit the network
             reason = str(error).splitlines()[0]
             raise ModelError(f"{run_dir}: a run of another version of facevalue ({reason})") from error
-        if self.held_out is None or self.held_out[0] != recipe.hash():
+        if self.scored is None or self.scored[0] != recipe.hash():
             source = training.make_source(recipe, self.data)
-            self.held_out = recipe.hash(), source.batch(training.HELD_OUT_SEED, 0, training.HELD_OUT_PICTURES)
-        held_out = self.held_out[1]
-        scores = training.score_held_out(network.to(self.device), codec, held_out, self.device)
+            refuse_other_data(run_dir, state, source)
+            self.scored = recipe.hash(), training.scored_of(source, training.HELD_OUT_PICTURES)
+        scored = self.scored[1]
+        scores = training.score_held_out(network.to(self.device), codec, scored.batch, self.device)
         step = int(state["step"])
         writer = self.log_of(run_dir, step)
         for name, value in scores.items():
-            writer.add_scalar(f"held_out/{name}", value, step)
+            writer.add_scalar(f"{scored.name}/{name}", value, step)
         writer.flush()
         self.step = step
-        return f"{run_dir}: step {step} of {recipe.steps}: {held_out.describe(scores)}"
+        return f"{run_dir}: step {step} of {recipe.steps}: {scored.words()}: {scored.batch.describe(scores)}"
 
     def log_of(self, run_dir: Path, step: int) -> SummaryWriter:
         """The log of a run, that of the last one closed; begun anew where the run was, without what is behind now."""
@@ -128,7 +129,8 @@ def follow_command(runs: Path, every_seconds: float = 30.0, count: int | None = 
                 found = newest_checkpoint(runs)
                 if found is None and not waits:
                     waits = True
-                    print(f"{runs}: no checkpoint yet, waiting for the first", file=sys.stderr, flush=True)
+                    why = "no checkpoint yet" if runs.is_dir() else "no such folder yet"
+                    print(f"{runs}: {why}, waiting for the first checkpoint", file=sys.stderr, flush=True)
                 elif found is not None and seen.get(found.run_dir) != found:
                     seen[found.run_dir] = found
                     try:

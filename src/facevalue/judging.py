@@ -205,8 +205,8 @@ class Clock:
             share_line("within 5 minutes", scores["within_5"], count),
             share_line("within 10 minutes", scores["within_10"], count),
             share_line("hour right", scores["hour_right"], count),
-            number_line("mean CSD", scores["mean"], "min"),
-            number_line("median CSD", scores["median"], "min"),
+            number_line("mean off", scores["mean"], "min"),
+            number_line("median off", scores["median"], "min"),
             share_line("unreadable", unreadable / count, count, "counted as 360 min" * bool(unreadable)),
         ]
 

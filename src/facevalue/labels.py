@@ -1,13 +1,15 @@
 """Label files: a csv of ``file,label`` and any other columns, read and checked before a picture is opened.
 
 labels.csv ──► cells ──► only, without ──► parse ──► Labelled rows, all their pictures present
+
+An index of clocks, ``.tsv`` with lines of file, hour and minute as ``facevalue synth`` writes it, is one of them.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from facevalue.errors import LabelError
 GROUP_COLUMNS = ("source", "meter", "group")  # the first that a file has groups its rows
 NO_GROUP = "(none)"
 LISTED = 10
+INDEX_SUFFIX = ".tsv"
+INDEX_HEADER = ["file", "hour", "minute"]
 
 Pick = tuple[str, str]  # column and value
 
@@ -86,7 +90,7 @@ def read_tables(
     that lacks a column is not picked from by it.
     Raises LabelError also for a column or a value that no file has, and where a file is left without rows.
     """
-    tables = [_read_cells(Path(path)) for path in paths]
+    tables = [read_cells(Path(path)) for path in paths]
     for column, value in (*only, *without):
         _check_pick(tables, column, value)
     return [_label_rows(table, parse, only, without) for table in tables]
@@ -149,7 +153,10 @@ def _label_rows(
 # ---- cells
 
 
-def _read_cells(path: Path) -> Table:
+def read_cells(path: Path) -> Table:
+    """The cells of a label file.  Raises LabelError naming file and line."""
+    if path.suffix.lower() == INDEX_SUFFIX:
+        return _index_cells(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = _parse_cells(path, stream)
@@ -164,6 +171,52 @@ def _read_cells(path: Path) -> Table:
     if not table.rows:
         raise LabelError(f"{path}: no rows below the header; expected one for each picture")
     return table
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of an index that is not empty, its header left out.  Raises LabelError."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise LabelError(f"{path}: can't be read ({why}); expected lines of file, hour, minute with tabs") from error
+    for number, line in enumerate(lines, 1):
+        cells = [cell.strip().lower() for cell in line.split("\t")]
+        if line.strip() and not (number == 1 and cells == INDEX_HEADER):
+            yield number, line
+
+
+def parse_index_line(line: str) -> tuple[str, int, int]:
+    """File, hour 0..12 and minute 0..59. Raises ValueError saying what is wrong with the line."""
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != 3 or not cells[0]:
+        found = f"{len(cells)} cells" if len(cells) != 3 else "no file"
+        raise ValueError(f"{found}; expected file, hour and minute with tabs between")
+    file, hour, minute = cells
+    if not (hour.isdecimal() and int(hour) <= 12):
+        raise ValueError(f"hour {hour!r}; expected 0 to 12")
+    if not (minute.isdecimal() and int(minute) <= 59):
+        raise ValueError(f"minute {minute!r}; expected 0 to 59")
+    return file, int(hour), int(minute)
+
+
+def _index_cells(path: Path) -> Table:
+    """An index as a table of file and label, H:MM."""
+    first_line: dict[str, int] = {}
+    rows: list[tuple[int, list[str]]] = []
+    for number, line in read_lines(path):
+        try:
+            file, hour, minute = parse_index_line(line)
+        except ValueError as error:
+            raise LabelError(f"{path}:{number}: {error}") from error
+        same = os.path.normpath(file)
+        if same in first_line:
+            raise LabelError(f"{path}:{number}: {file} stands in line {first_line[same]} already; remove one of them")
+        first_line[same] = number
+        rows.append((number, [file, f"{hour}:{minute:02d}"]))
+    if not rows:
+        raise LabelError(f"{path}: no lines; expected one of file, hour, minute with tabs for each picture")
+    return Table(path, {"file": 0, "label": 1}, rows)
 
 
 def _parse_cells(path: Path, stream: Iterable[str]) -> Table:

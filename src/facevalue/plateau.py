@@ -24,8 +24,8 @@ CUT_AFTER, END_AFTER = 3, 9  # epochs without gain
 CUT, LEAST_RATE = 0.1, 1e-6
 
 
-def epochs_of(source: Source, recipe: Recipe) -> tuple[int, Batch]:
-    """Pictures of an epoch, and the whole validation part. Raises SettingError for a source that has no epochs."""
+def epoch_of(source: Source, recipe: Recipe) -> int:
+    """Pictures of an epoch. Raises SettingError for a source that has no epochs."""
     from facevalue.sources.clock_sets import ClockSet
 
     if not isinstance(source, ClockSet):
@@ -33,7 +33,7 @@ def epochs_of(source: Source, recipe: Recipe) -> tuple[int, Batch]:
             f"schedule=plateau goes by epochs, and source {recipe.source} has none; expected one of a fixed set of "
             "clocks, such as clocks/kitchen"
         )
-    return len(source.part("train").minutes) * source.copies, source.part("validation").batch()
+    return source.counts()[0] * source.copies
 
 
 def validation_loss(codec: Codec, outputs: Mapping[str, Floats], batch: Batch) -> float:

@@ -51,6 +51,11 @@ class Weight:
     metadata: Mapping[str, str]
     eccentricity: Eccentricity | None = None
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether its confidence was fitted on labelled pictures, or that of the reader that it was taught from."""
+        return "calibration_held_out" in self.metadata or "tuned_from" in self.metadata
+
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
         """pictures: (N, H, W, 3) uint8.  Returns raw float32 outputs by head name, (N, size) or (N, places, size)."""
         names = [head.name for head in self.codec.heads]

@@ -9,29 +9,27 @@ import functools
 import json
 import multiprocessing
 import os
-import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facevalue import __version__
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
 from facevalue.ending import ending_by_signal
-from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
-from facevalue.files import write_whole
+from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError, StoppedError
 from facevalue.losses import total_loss
 from facevalue.networks.classic import CLASSIC, make_classic
 from facevalue.networks.clocks import CLOCKS, make_clock_network
@@ -42,23 +40,51 @@ from facevalue.networks.pretrained import TRUNKS, load_pretrained, make_transfer
 from facevalue.networks.records import RECORDS, Prepared, make_record
 from facevalue.networks.rownet import RowNet
 from facevalue.optimizer import make_optimizers
-from facevalue.plateau import Plateau, epochs_of, validation_loss
+from facevalue.plateau import Plateau, epoch_of, validation_loss
 from facevalue.reader import find_weight
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.restoring import read_file, restore
-from facevalue.sources import Batch, Source
+from facevalue.runs import alone_in, digest_of, place_run, refuse_other_data, write_description
+from facevalue.sources import Batch, Limited, Source
 
 CHECKPOINT_SECONDS = 120.0
 SCALARS_EVERY = 20
 SCORES_EVERY, SCORES_AT_LEAST_EVERY = 500, 50
 HELD_OUT_SEED = 1_000_003
-HELD_OUT_PICTURES = 512
+HELD_OUT_PICTURES, ALL = 512, sys.maxsize
+STORED = ("clocks/index", "clocks/index-skip-bad")  # sources of clocks that aren't drawn
+OF_NETWORK = ("widths", "blocks", "hidden", "squeeze", "dropout", "channels", "kernel", "activations")
 STAIR, STAIR_STEPS = 0.95, 500
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Pictures that a training is scored on while it runs.
+
+    name: in logs, ``held_out``, or ``trained_on`` where the source holds none out.
+    """
+
+    batch: Batch
+    name: str = "held_out"
+
+    def words(self) -> str:
+        """How many they are, and whether they are held out."""
+        return f"{len(self.batch.pictures):,} pictures {self.name.replace('_', ' ')}"
+
+
+def scored_of(source: Source, most: int) -> Scored:
+    """At most so many pictures to score a training on, of a source of few each but once."""
+    if not isinstance(source, Limited):
+        return Scored(source.batch(HELD_OUT_SEED, 0, most))
+    trained, held_out = source.counts()
+    batch = source.batch(HELD_OUT_SEED, 0, min(most, held_out or trained))
+    return Scored(batch, "held_out" if held_out else "trained_on")
 
 
 def make_source(recipe: Recipe, data: Path | None = None) -> Source:
     """The recipe's source. data: folder of the data sets, None for where ``datasets.find_dataset`` looks."""
-    from facevalue.sources.clock_sets import kitchen_clocks, open_index, plain_clocks
+    from facevalue.sources.clock_index import open_index
+    from facevalue.sources.clock_sets import kitchen_clocks, plain_clocks
     from facevalue.sources.clocks import ClockSource
     from facevalue.sources.dials import DialSource
     from facevalue.sources.digits import DigitSource
@@ -153,6 +179,19 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+@contextlib.contextmanager
+def without_interrupt() -> Iterator[None]:
+    """Keep Ctrl-C from processes that begin meanwhile, for good and not only from ``end_with_parent`` on."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generator[Batch]:
     """The batches of steps ``start``, ``start`` + 1, ..., drawn ahead in worker processes.
 
@@ -168,8 +207,9 @@ def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generat
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             for step in range(start, recipe.steps):
-                while len(ahead) < 2 * workers + 1 and step + len(ahead) < recipe.steps:
-                    ahead.append(pool.submit(source.batch, recipe.seed, step + len(ahead), recipe.batch_size))
+                with without_interrupt():
+                    while len(ahead) < 2 * workers + 1 and step + len(ahead) < recipe.steps:
+                        ahead.append(pool.submit(source.batch, recipe.seed, step + len(ahead), recipe.batch_size))
                 yield ahead.popleft().result()
         except BrokenProcessPool as error:
             raise FaceValueError(
@@ -214,40 +254,6 @@ def score_held_out(network: nn.Module, codec: Codec, held_out: Batch, device: to
     return {"loss": validation_loss(codec, whole, held_out), **held_out.scores(codec.decode(whole))}
 
 
-def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool) -> None:
-    """Write run.json: recipe and hash, and for each session of the training where it began and what it ran on."""
-    path = run_dir / "run.json"
-    session = {
-        "from_step": start,
-        "facevalue": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "commit": find_commit(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
-        "threads": torch.get_num_threads(),
-        "compiled": compiled,
-    }
-    sessions = []
-    if start:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            sessions = json.loads(path.read_text())["sessions"]
-    about = {"recipe": json.loads(recipe.to_json()), "recipe_hash": recipe.hash(), "sessions": [*sessions, session]}
-    write_whole(path, json.dumps(about, indent=1) + "\n")
-
-
-def find_commit() -> str:
-    """Commit of the checkout that this package runs from, ``-dirty`` when changed since; "" outside a checkout."""
-    root = Path(__file__).parents[2]
-    if not (root / "pyproject.toml").exists():
-        return ""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
 def run(
     recipe_name: str,
     settings: dict[str, str],
@@ -263,26 +269,47 @@ def run(
     recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
     ``runs/<name>-<hash>``.  data: folder of the data sets that the recipe trains on, if any.
     start_from: a run of the recipe's parent, or a weight exported from one or its shipped name, to go on from.
-    Raises SettingError for unknown names, and when the folder holds another recipe's run or one not to be resumed.
+    Raises SettingError for unknown names, settings and data that nothing makes use of, and when the folder holds
+    another recipe's run, one of other data, or one not to be resumed.
     """
     recipe = find_recipe(recipe_name).with_settings(settings)
-    run_dir = open_run(recipe, out, resume)
-    train(recipe, run_dir, resume=resume, workers=workers, compiled=compiled, data=data, start_from=start_from)
+    refuse_unused(recipe, settings, data)
+    source = make_source(recipe, data)
+    run_dir = place_run(recipe, out, resume, digest_of(source))
+    train(
+        recipe,
+        run_dir,
+        resume=resume,
+        workers=workers,
+        compiled=compiled,
+        data=data,
+        start_from=start_from,
+        source=source,
+    )
     return run_dir
 
 
-def open_run(recipe: Recipe, out: Path | None, resume: bool) -> Path:
-    """The run's folder, made where there is none.  Raises SettingError for one with a training, if not resumed."""
-    run_dir = out or Path("runs") / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
-    if (run_dir / FILE_NAME).exists() and not resume:
-        raise SettingError(
-            f"{run_dir} holds a training already: go on with --resume, or name another folder with --out"
-        )
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FaceValueError(f"can't make the run's folder {run_dir}: {error.strerror}") from error
-    return run_dir
+def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None) -> None:
+    """Raise SettingError for settings of the network that it makes no use of, and for data that the source doesn't."""
+    drawn = recipe.source.startswith(("clocks/", "dials/")) and recipe.source not in STORED
+    if data is not None and drawn and not recipe.pretrained:
+        index = "; to train on pictures of an index add --set source=clocks/index" if recipe.kind == "clock" else ""
+        raise SettingError(f"{recipe.name} draws its pictures ({recipe.source}) and makes no use of --data{index}")
+    asked = [name for name in settings if name in OF_NETWORK]
+    if not asked:
+        return
+    read: set[str] = set()
+
+    class Noting(Recipe):
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    make_network(Noting(**vars(recipe)), make_codec(recipe.codec))
+    for name in asked:
+        if name not in read:
+            known = ", ".join(sorted(read.intersection(OF_NETWORK))) or "none"
+            raise SettingError(f"network {recipe.network} makes no use of setting {name!r}; it has: {known}")
 
 
 def train(
@@ -297,9 +324,11 @@ def train(
     source: Source | None = None,
     held_out: Batch | None = None,
 ) -> None:
-    """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir.
+    """The loop. Writes run.json, checkpoint.pt and TensorBoard's files into run_dir, which it makes.
 
     source, held_out: other pictures than those of the recipe's source to train on, and to score while it trains.
+    Raises StoppedError when asked to end, DivergedError, SettingError for what doesn't fit together, FaceValueError
+    where another training has the folder.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -313,10 +342,10 @@ def train(
     ancestry: list[str] = []  # recipes, as JSON, of the runs that this one went on from
     plateau = None
     if recipe.schedule == "plateau":
-        epoch_pictures, held_out = epochs_of(source, recipe)
-        plateau = Plateau(recipe, epoch_pictures)
-    elif held_out is None:
-        held_out = source.batch(HELD_OUT_SEED, 0, HELD_OUT_PICTURES)
+        plateau = Plateau(recipe, epoch_of(source, recipe))
+    scored = Scored(held_out) if held_out is not None else scored_of(source, ALL if plateau else HELD_OUT_PICTURES)
+    check_labels(recipe, codec, scored.batch)
+    digest = digest_of(source)
     if resume and (run_dir / FILE_NAME).exists():
         state = read_checkpoint(run_dir)
         if state["recipe_hash"] != recipe.hash():
@@ -325,6 +354,7 @@ def train(
                 f"{name}={theirs.get(name)}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)
             ]
             raise SettingError(f"{run_dir} holds a run with other settings: {', '.join(differ)}")
+        refuse_other_data(run_dir, state, source)
         network.load_state_dict(state["network"])
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -338,10 +368,6 @@ def train(
         load_pretrained(network, recipe.pretrained, data)
     elif isinstance(network, Prepared):
         network.prepare(to_tensor(source.batch(recipe.seed, 0, network.prepared_on).pictures, device))
-    if resume:
-        found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
-        print(f"{run_dir}: {found}", file=sys.stderr)
-    write_description(recipe, run_dir, start, compiled)
     network.train()
     forward = torch.compile(network) if compiled else network
     began = saved_at = told_at = time.monotonic()
@@ -356,6 +382,7 @@ def train(
                 "recipe": recipe.to_json(),
                 "recipe_hash": recipe.hash(),
                 "ancestry": ancestry,
+                "data": digest,
                 "network": network.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "rng": torch.get_rng_state(),
@@ -366,12 +393,18 @@ def train(
 
     first = recipe.steps if plateau is not None and plateau.ended else start
     with (
+        alone_in(run_dir),
         full_disk_told(run_dir),
         # What was logged after the checkpoint is drawn anew.
         contextlib.closing(SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)) as writer,
         contextlib.closing(batches(source, recipe, first, workers)) as drawn,
         ending_by_signal() as ending,
     ):
+        if resume:
+            found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
+            print(f"{run_dir}: {found}", file=sys.stderr)
+        write_description(recipe, run_dir, start, compiled, describe_pictures(source, data, scored))
+        writer.add_text("recipe", f"```\n{recipe.to_json()}\n```", start)
         for step, batch in enumerate(drawn, first):
             rate = learning_rate_at(step, recipe) * (plateau.share if plateau is not None else 1.0)
             for optimizer in optimizers:
@@ -394,7 +427,7 @@ def train(
             scores = {}
             if score_due or done == recipe.steps:
                 refuse_broken(network, run_dir, done)
-                scores = score_held_out(network, codec, held_out, device)
+                scores = score_held_out(network, codec, scored.batch, device)
                 if plateau is not None:
                     plateau.judge(scores["loss"], network, done)
             ended = done == recipe.steps or (plateau is not None and plateau.ended)
@@ -403,16 +436,18 @@ def train(
                 writer.add_scalar("train/loss", loss.item(), done)
                 writer.add_scalar("train/rate", rate * recipe.learning_rate, done)
                 for name, part in parts.items():
-                    writer.add_scalar(f"train/{name}", part.item(), done)
+                    writer.add_scalar(f"train/loss_{name}", part.item(), done)
             if scores:
                 for name, value in scores.items():
-                    writer.add_scalar(f"held_out/{name}", value, done)
-                writer.add_images("held_out/pictures", held_out.pictures[:24], done, dataformats="NHWC")
-                print(f"\nstep {done}: held out: {held_out.describe(scores)}", file=sys.stderr, flush=True)
+                    writer.add_scalar(f"{scored.name}/{name}", value, done)
+                writer.add_images(f"{scored.name}/pictures", scored.batch.pictures[:24], done, dataformats="NHWC")
+                line = f"step {done}: {scored.words()}: {scored.batch.describe(scores)}"
+                print(f"\n{line}", file=sys.stderr, flush=True)
             if now - told_at > (1.0 if sys.stderr.isatty() else 30.0) or ended:
                 told_at = now
                 pace = (now - began) / (done - start)
-                heads = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
+                shares = {name: part.item() for name, part in parts.items()}
+                heads = " ".join(f"{name} {share:.3f}" for name, share in shares.items() if share)  # 0: none is shown
                 line = f"step {done}/{recipe.steps}  loss {loss.item():.3f} ({heads})  "
                 line += (
                     f"{recipe.batch_size / pace:.0f} pictures/s  {remaining_time((recipe.steps - done) * pace)} left"
@@ -428,7 +463,33 @@ def train(
             if ended:
                 break
             if ending.asked:
-                raise FaceValueError(f"stopped at step {done}, which is saved in {run_dir}: go on with --resume")
+                raise StoppedError(f"stopped at step {done} of {recipe.steps}, which is saved in {run_dir}")
+
+
+def check_labels(recipe: Recipe, codec: Codec, batch: Batch) -> None:
+    """Raise SettingError for a codec that labels other things than the source shows."""
+    labels = batch.labels()
+    try:
+        codec.encode(labels)
+    except KeyError as error:
+        raise SettingError(
+            f"codec {recipe.codec} needs labels of {error.args[0]!r}, and {recipe.source} has: {', '.join(labels)}"
+        ) from error
+
+
+def describe_pictures(source: Source, data: Path | None, scored: Scored) -> dict[str, Any]:
+    """For run.json and standard error: what is trained on, and what scores are of."""
+    about: dict[str, Any] = {"scored_on": scored.words()}
+    if data is not None:
+        about["data"] = str(data)
+    if isinstance(source, Limited):
+        trained, held_out = source.counts()
+        about |= {"trained_on": trained, "held_out": held_out}
+        told = f"{held_out:,} are held out" if held_out else "none is held out: scores are of pictures that it learns"
+        print(f"trained on {trained:,} pictures, {told}", file=sys.stderr, flush=True)
+    if digest := digest_of(source):
+        about["digest"] = digest
+    return about
 
 
 @contextlib.contextmanager
@@ -451,7 +512,12 @@ def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, sourc
     Raises SettingError where the recipe has no parent, or the run is not the parent's.
     """
     if start_from is None or not recipe.parent:
-        wanted = f"goes on from {recipe.parent}: name its run or weight with --from" if recipe.parent else "starts anew"
+        wanted = (
+            f"goes on from {recipe.parent}: name its run or weight with --from"
+            if recipe.parent
+            else "starts anew, from no other run: leave --from out; to teach a reader your own pictures leave "
+            f"{recipe.name} out"
+        )
         raise SettingError(f"{recipe.name} {wanted}")
     weight = None
     if (start_from / FILE_NAME).exists() or start_from.is_dir():
@@ -477,10 +543,9 @@ def take_over(recipe: Recipe, network: nn.Module, start_from: Path | None, sourc
 def refuse_broken(network: nn.Module, run_dir: Path, step: int) -> None:
     """Raise DivergedError where a weight is no longer a number, before it replaces the last good checkpoint."""
     if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):
-        raise DivergedError(
-            f"step {step}: the weights are no longer finite; the last good checkpoint stands in {run_dir}. "
-            "Try a lower --set learning_rate"
-        )
+        good = (run_dir / FILE_NAME).exists()
+        kept = f"the last good checkpoint stands in {run_dir}" if good else "no checkpoint was written before"
+        raise DivergedError(f"step {step}: the weights are no longer finite; {kept}. Try a lower --set learning_rate")
 
 
 def remaining_time(seconds: float) -> str:

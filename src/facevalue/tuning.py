@@ -35,7 +35,7 @@ from facevalue.codecs.digits import DIGIT_OF, INSIDE, MOST_DIGITS, RowBelief
 from facevalue.codecs.needles import local_direction
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError, SettingError
-from facevalue.files import write_whole
+from facevalue.files import make_folder, write_whole
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of
 from facevalue.labels import NO_GROUP, Labelled, read_labels
@@ -148,8 +148,10 @@ def tune(
     taught = with_cells(taught)
     from facevalue import training  # torch, not before labels and pictures are known to be good
     from facevalue.export import export
+    from facevalue.runs import place_run
 
-    run_dir = training.open_run(recipe, out, resume)
+    run_dir = place_run(recipe, out, resume)
+    make_folder(run_dir)
     write_once(run_dir / TAUGHT_FILE, [one for one, kept in zip(taught, held, strict=True) if not kept], digest)
     source = OwnSource(run_dir / TAUGHT_FILE, weight.frame_px, manner.drawn(weight.frame_px))
     kept_rows = [one.row for one, kept in zip(pictures, held, strict=True) if kept]
@@ -183,7 +185,14 @@ def tell(line: str) -> None:
 def find_start(start_from: str | Path) -> Path:
     """The weight file to start from; of a kind its shipped one.  Raises ModelError."""
     name = str(start_from)
-    return find_weight(name, None) if name in LOOKS and not Path(name).is_file() else find_weight("", name)
+    if name in LOOKS and not Path(name).is_file():
+        return find_weight(name, None)
+    try:
+        return find_weight("", name)
+    except ModelError as error:
+        if Path(name).exists():
+            raise
+        raise ModelError(f"{error}, or {', '.join(LOOKS)} for the reader that is shipped") from error
 
 
 def manner_of(weight: Weight, path: Path) -> Manner:

@@ -18,6 +18,7 @@ LATER = (
     *("width_px", "optimizer", "schedule", "dropout", "smoothing", "l2", "parent", "pretrained"),
     *("channels", "kernel", "activations"),
 )
+LARGEST_SEED = 999_999  # larger ones are those of held-out pictures
 CHOICES = {
     "optimizer": ("muon", "adam", "adamw", "sgd", "momentum", "muon-normed"),
     "schedule": ("linear", "constant", "staircase", "plateau"),
@@ -84,18 +85,29 @@ class Recipe:
         fields = {field.name: field for field in dataclasses.fields(self)}
         values: dict[str, Any] = {}
         for name, text in settings.items():
-            if name not in fields or name in ("name", "kind"):
+            if name in ("name", "kind"):
+                raise SettingError(f"setting {name!r} names the recipe and can't be set; take another recipe instead")
+            if name not in fields:
                 close = difflib.get_close_matches(name, fields, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(sorted(fields))}"
                 raise SettingError(f"unknown setting {name!r}{hint}")
             values[name] = parse_setting(name, text, getattr(self, name))
-        for name in ("steps", "batch_size", "size_px", "hidden", "squeeze", "kernel"):
-            if values.get(name, 1) < 1:
-                raise SettingError(f"setting {name}={values[name]}: expected a whole number of at least 1")
+        for name, least, most in (
+            *((name, 1, None) for name in ("steps", "size_px", "hidden", "squeeze", "kernel")),
+            ("batch_size", 2, None),  # batch norm takes the spread of a batch
+            *((name, 0, None) for name in ("warmup_steps", "width_px")),
+            ("seed", 0, LARGEST_SEED),
+        ):
+            value = values.get(name, least)
+            if value < least or (most is not None and value > most):
+                upto = f" and at most {most}" if most is not None else ""
+                raise SettingError(f"setting {name}={value}: expected a whole number of at least {least}{upto}")
+        if not 0 < values.get("learning_rate", 1.0) < math.inf:
+            raise SettingError(f"setting learning_rate={values['learning_rate']}: expected a number above 0")
         for name, least in (("widths", 1), ("blocks", 0)):
             if any(count < least for count in values.get(name, ())):
                 raise SettingError(f"setting {name}={values[name]}: expected whole numbers of at least {least}")
-        for name in ("learning_rate", "weight_decay", "l2", "decay"):
+        for name in ("weight_decay", "l2", "decay"):
             if not (values.get(name, 0) >= 0 and math.isfinite(values.get(name, 0))):
                 raise SettingError(f"setting {name}={values[name]}: expected a number of at least 0")
         for name in ("dropout", "smoothing"):
@@ -141,14 +153,19 @@ def parse_setting(name: str, text: str, current: object) -> object:
         raise SettingError(f"setting {name}={text!r}: expected {expected}, such as {current!r}") from None
 
 
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
+def recipes() -> dict[str, Recipe]:
+    """All recipes by name, family by family."""
     from facevalue.recipes import clocks, dials, digits, encodings, mnist, pictures, records
 
     families = (clocks, dials, digits, encodings, mnist, pictures, records)
-    table: dict[str, Recipe] = {recipe.name: recipe for family in families for recipe in family.RECIPES}
+    return {recipe.name: recipe for family in families for recipe in family.RECIPES}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises SettingError, with the nearest name, when there is none."""
+    table = recipes()
     if name in table:
         return table[name]
     close = difflib.get_close_matches(name, table, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise SettingError(f"unknown recipe {name!r}{hint} (there are: {', '.join(sorted(table))})")
+    raise SettingError(f"unknown recipe {name!r}{hint or ';'} facevalue train list shows all {len(table)} of them")

@@ -6,13 +6,14 @@ dial_faces.py faces and needles of dials                dials.py      the source
 lettering.py  rows of digits of every kind                digits.py     the source of rows of digits, drawn and real
 datasets.py   files of known data sets                    mnist.py      MNIST and SVHN as training sources
 albums.py     pictures on disk                            sheets.py     sheets of handwriting, to measure on
-clock_faces.py  two clocks that are always the same       clock_sets.py  their fixed sets, and anyone's by an index
+clock_faces.py  two clocks that are always the same       clock_sets.py  their fixed sets
+clock_index.py  anyone's clocks, by an index
 own.py        one's own instrument, among drawn ones    pictures.py    Fashion-MNIST and CIFAR-10
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +40,11 @@ class Source(Protocol):
     """Gives batches, each a pure function of (seed, step)."""
 
     def batch(self, seed: int, step: int, count: int) -> Any: ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """What a source of a fixed number of pictures also has."""
+
+    def counts(self) -> tuple[int, int]:
+        """Pictures that are trained on, and that are held out; without the latter some of the former are scored."""

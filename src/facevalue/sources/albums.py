@@ -38,6 +38,7 @@ def write_folder(
             if (index + 1) % 1000 == 0:
                 print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
         write_whole(out / "labels.csv", "\n".join(lines) + "\n")
+        tell(f"{count} picture{'s' * (count != 1)} and their labels.csv are in {out}")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
 
@@ -71,8 +72,14 @@ def write_index(out: Path, pictures: Iterable[Indexed], count: int) -> None:
                 print(f"{index + 1}/{count} pictures", file=sys.stderr, flush=True)
         for table in sorted(lines, key=lambda table: table == "index"):
             write_whole(out / f"{table}.tsv", "".join(lines[table]))
+        shares = ", ".join(f"{table}.tsv {len(lines[table])}" for table in lines if table != "index")
+        tell(f"{count} pictures and their index.tsv are in {out}; of them {shares}")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) -> None:
@@ -92,5 +99,6 @@ def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) ->
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         canvas.save(file)
+        tell(f"{len(pictures)} pictures on a sheet: {file}")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error

@@ -1,19 +1,17 @@
-"""Sets of clocks of a fixed number of pictures, split for good: the plain ones, the kitchen's, anyone's by an index.
+"""Sets of clocks of a fixed number of pictures, split for good: the plain ones and the kitchen's.
 
     drawn, or read by an index ──► Clocks of a part ──┬──► as they are, an epoch after the other
                                                       └──► x15, x25: turned, zoomed and sheared on the way
 
 A part is made once in a process and kept. Training takes epochs of ``train``; seeds from HELD_OUT_SEEDS on give
 ``validation``, as it is; ``test`` is given by ``ClockSet.test`` alone, which no training calls. The plain clocks have
-no part for validation, as all that is not tested on is trained on: there such seeds give ``train``, and what is
-measured on it is no more than a sign of life.
+no part for validation, as all that is not tested on is trained on: there such seeds give ``train``, and ``counts``
+says so to whoever calls it held out.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs.clock import format_time
-from facevalue.errors import FaceValueError, LabelError, PictureError, SettingError
-from facevalue.images import open_picture
+from facevalue.errors import FaceValueError
 from facevalue.sources import albums
 from facevalue.sources.camera import Pose
 from facevalue.sources.clock_faces import UPRIGHT, draw_kitchen, draw_plain, pick_kitchen
@@ -41,10 +38,8 @@ TIMES = 720  # whole minutes of twelve hours
 KITCHEN_EACH = 25  # pictures of each
 SET_SEED = 1
 PLAIN_PX, KITCHEN_PX = 57, 150
-PLAIN_SPLIT, INDEX_SPLIT, KITCHEN_SPLIT = (0.0, 0.2), (0.1, 0.2), (0.2, 0.2)  # validation and test
+PLAIN_SPLIT, KITCHEN_SPLIT = (0.0, 0.2), (0.2, 0.2)  # validation and test
 TURN_DEGREES, ZOOM, SHEAR_DEGREES = 360.0, (0.9, 1.1), 15.0  # of the augmentation of the reports
-INDEX_FILE = "index.tsv"
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -95,16 +90,27 @@ class ClockSet:
     """A source of a set of clocks, an epoch after the other, permuted anew each and without a seam.
 
     part: gives the clocks of a part.  copies: how often a picture of ``train`` stands in an epoch, the first time as it
-    is, then each time turned, zoomed and sheared otherwise, always in the same way for the same copy.
+    is, then each time turned, zoomed and sheared otherwise, always in the same way for the same copy.  digest: of
+    pictures that are not drawn, "" for those that are.
     """
 
     part: Callable[[Part], Clocks]
     copies: int = 1
+    digest: str = ""
+
+    def counts(self) -> tuple[int, int]:
+        """Pictures that are trained on, each counted once, and that are held out."""
+        return len(self.part("train").minutes), len(self.part("validation").minutes)
+
+    def scored(self) -> Clocks:
+        """What trainings are scored on: the validation part, where there is none the training part."""
+        validation = self.part("validation")
+        return validation if len(validation.minutes) else self.part("train")
 
     def batch(self, seed: int, step: int, count: int) -> ClockBatch:
         """``count`` pictures, a pure function of (seed, step) and of the set."""
         if seed >= HELD_OUT_SEEDS:
-            clocks = self.part("validation")
+            clocks = self.scored()
             return clocks.taken(records_of(len(clocks.minutes), seed, step, count)).batch()
         clocks = self.part("train")
         total = len(clocks.minutes)
@@ -120,17 +126,13 @@ class ClockSet:
 
 
 def split(total: int, shares: tuple[float, float], seed: int) -> dict[Part, Ints]:
-    """Records of each part, in rising order.  shares: of validation and test; the rest is for training.
-
-    Where validation has no share it is the training part.
-    """
+    """Records of each part, in rising order.  shares: of validation and test; the rest is for training."""
     order = np.random.default_rng([seed, total]).permutation(total)
     test, validation = round(total * shares[1]), round(total * shares[0])
     rest, held_out = order[: total - test], order[total - test - validation : total - test]
-    train = np.sort(rest[: total - test - validation])
     return {
-        "train": train,
-        "validation": np.sort(held_out) if validation else train,
+        "train": np.sort(rest[: total - test - validation]),
+        "validation": np.sort(held_out),
         "test": np.sort(order[total - test :]),
     }
 
@@ -202,8 +204,9 @@ def draw_plain_clocks(size_px: int, second_hand: bool, set_seed: int, records: I
     if second_hand:
         second = (np.random.default_rng(set_seed).integers(0, 60, TIMES) * 6).astype(np.float32)
     pairs = zip(records.tolist(), second[records].tolist(), strict=True)
-    pictures = np.array([draw_plain(size_px, minutes, degrees) for minutes, degrees in pairs])
-    return Clocks(pictures, records, second[records], placed_as([UPRIGHT] * len(records)))
+    pictures = [draw_plain(size_px, minutes, degrees) for minutes, degrees in pairs]
+    stacked = np.array(pictures, dtype=np.uint8).reshape(-1, size_px, size_px, 3)
+    return Clocks(stacked, records, second[records], placed_as([UPRIGHT] * len(records)))
 
 
 def kitchen_clocks(
@@ -235,106 +238,6 @@ def draw_kitchen_clocks(size_px: int, set_seed: int, records: Ints) -> Clocks:
 def placed_as(poses: list[Pose]) -> NDArray[np.float32]:
     """(N, 2, 3) of poses without keystone, see ``Clocks``."""
     return np.array([pose.homography()[:2] for pose in poses], dtype=np.float32).reshape(-1, 2, 3)
-
-
-# ---- anyone's, by an index -------------------------------------------------------------------------------------------
-
-
-def open_index(data: Path | None, size_px: int, skip_bad: bool = False) -> ClockSet:
-    """Anyone's pictures: lines of file, hour and minute with tabs between, files relative to the index.
-
-    data: the index, or a folder with an index.tsv.  size_px: side of all the pictures.  skip_bad: leave out lines that
-    can't be used and say so on standard error. 70 % are trained on, 10 % held out, 20 % for testing; where a dial
-    stands is not known: it is taken to be upright and to fill its picture.
-    Raises SettingError without data, LabelError for lines that can't be used, named and counted.
-    """
-    if data is None:
-        raise SettingError("clocks/index trains on pictures of yours: name their index with --data FILE")
-    path = data / INDEX_FILE if data.is_dir() else data
-    for cached in (read_index, index_part):
-        cached.cache_clear()  # the files may have been mended since
-    clocks, problems = read_index(path, size_px)
-    if problems and not (skip_bad and len(clocks.minutes)):
-        hint = "" if skip_bad else "; mend them, or leave them out with --set source=clocks/index-skip-bad"
-        raise LabelError(f"{listed(problems)} of {path} can't be used{hint}")
-    if problems:
-        print(f"left out: {listed(problems)}", file=sys.stderr)
-    return ClockSet(functools.partial(index_part, path, size_px))
-
-
-def listed(problems: tuple[str, ...]) -> str:
-    more = f"; and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-    return f"{len(problems)} line{'s' * (len(problems) != 1)} ({'; '.join(problems[:LISTED])}{more})"
-
-
-@functools.lru_cache(maxsize=4)
-def index_part(path: Path, size_px: int, part: Part) -> Clocks:
-    clocks, _ = read_index(path, size_px)
-    return clocks.taken(split(len(clocks.minutes), INDEX_SPLIT, SET_SEED)[part])
-
-
-@functools.lru_cache(maxsize=2)
-def read_index(path: Path, size_px: int) -> tuple[Clocks, tuple[str, ...]]:
-    """The clocks of all good lines, and what is wrong with each of the others.
-
-    Raises LabelError for an index that can't be read or has no lines.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise LabelError(f"{path}: can't be read ({why}); expected lines of file, hour, minute with tabs") from error
-    first_line: dict[str, int] = {}
-    minutes: list[int] = []
-    pictures: list[NDArray[np.uint8]] = []
-    problems: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            file, time = parse_line(line)
-            same = os.path.normpath(file)
-            if same in first_line:
-                raise ValueError(f"{file} stands in line {first_line[same]} already")
-            pictures.append(open_clock(path.parent / file, size_px))
-        except ValueError as error:
-            problems.append(f"{path.name}:{number}: {error}")
-        else:
-            first_line[same] = number
-            minutes.append(time)
-    if not (minutes or problems):
-        raise LabelError(f"{path}: no lines; expected one of file, hour, minute with tabs for each picture")
-    stacked = np.array(pictures, dtype=np.uint8).reshape(-1, size_px, size_px, 3)
-    second = np.full(len(minutes), np.nan, dtype=np.float32)
-    return Clocks(stacked, np.array(minutes, dtype=np.int64), second, placed_as([UPRIGHT] * len(minutes))), tuple(
-        problems
-    )
-
-
-def parse_line(line: str) -> tuple[str, int]:
-    """File, and minutes past twelve. Raises ValueError saying what is wrong with the line."""
-    cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) != 3 or not cells[0]:
-        found = f"{len(cells)} cells" if len(cells) != 3 else "no file"
-        raise ValueError(f"{found}; expected file, hour and minute with tabs between")
-    file, hour, minute = cells
-    if not (hour.isdecimal() and int(hour) <= 12):
-        raise ValueError(f"hour {hour!r}; expected 0 to 12")
-    if not (minute.isdecimal() and int(minute) <= 59):
-        raise ValueError(f"minute {minute!r}; expected 0 to 59")
-    return file, int(hour) % 12 * 60 + int(minute)
-
-
-def open_clock(path: Path, size_px: int) -> NDArray[np.uint8]:
-    """(S, S, 3) of a picture. Raises ValueError for one that is missing, broken or of another size."""
-    try:
-        rgb = open_picture(path)
-    except PictureError as error:
-        raise ValueError(f"{path.name}: {error.problem}") from error
-    high, wide = rgb.shape[:2]
-    if (high, wide) != (size_px, size_px):
-        raise ValueError(f"{path.name}: {wide} x {high} px; expected {size_px} x {size_px}, see --set size_px")
-    return rgb
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------

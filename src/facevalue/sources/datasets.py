@@ -9,6 +9,7 @@ can be downloaded; SVHN is for non-commercial use, so no shipped weight is train
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import importlib
@@ -518,6 +519,17 @@ def find_dataset(name: str, data: str | Path | None = None) -> Path:
     if origin.address:
         return fetch(name)
     raise FaceValueError(f"{name} is not found, and facevalue doesn't download it: {_where_to_put(origin)}")
+
+
+def is_here(name: str) -> bool:
+    """Whether `find_dataset` finds a data set, whole or in part, without a download where no folder is named."""
+    origin = _origin(name)
+    inside = [origin.archive[2]] if origin.archive else []
+    variable = os.environ.get(DATA_VARIABLE)
+    folders = [Path(variable, part) for part in (origin.folder, *inside)] if variable else []
+    with contextlib.suppress(MissingExtraError):
+        folders.append(Path(_import("pooch", "downloading needs pooch").os_cache("facevalue")) / origin.folder)
+    return any(_in_place(folder, file) for folder in folders for file in origin.files)
 
 
 def fetch(name: str, data_dir: str | Path | None = None) -> Path:

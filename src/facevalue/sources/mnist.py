@@ -129,6 +129,11 @@ class MnistSource:
     steps: int = 0
     hold_out: bool = True
 
+    def counts(self) -> tuple[int, int]:
+        """Pictures that are trained on, and that are held out."""
+        total = len(mnist(self.data, "train")[1])
+        return (trained_on(total), total - trained_on(total)) if self.hold_out else (total, 0)
+
     def batch(self, seed: int, step: int, count: int) -> WrittenBatch:
         """``count`` pictures, a pure function of (seed, step) and of the data."""
         pictures, labels = mnist(self.data, "train")
@@ -191,6 +196,11 @@ class SvhnSource:
     """Cropped digits of SVHN's training set as they are, an epoch after the other."""
 
     data: Path | None = None
+
+    def counts(self) -> tuple[int, int]:
+        """Pictures that are trained on, and that are held out."""
+        total = len(svhn(self.data, "train")[1])
+        return trained_on(total), total - trained_on(total)
 
     def batch(self, seed: int, step: int, count: int) -> WrittenBatch:
         """``count`` pictures, a pure function of (seed, step) and of the data."""

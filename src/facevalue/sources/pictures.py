@@ -83,6 +83,11 @@ class PictureSource:
     far: bool = False
     hold_out: bool = True
 
+    def counts(self) -> tuple[int, int]:
+        """Pictures that are trained on, and that are held out."""
+        total = len(records(self.dataset, self.data, "train", self.obfuscated)[1])
+        return (trained_on(total), total - trained_on(total)) if self.hold_out else (total, 0)
+
     def batch(self, seed: int, step: int, count: int) -> LabelledBatch:
         """``count`` pictures, a pure function of (seed, step) and of the data."""
         pictures, classes = records(self.dataset, self.data, "train", self.obfuscated)

@@ -12,10 +12,10 @@ study is a file beside this one and a line in ``studies``.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import difflib
+import functools
 import io
 import json
 import math
@@ -23,7 +23,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from facevalue import __version__
 from facevalue.codecs import Codec, Floats
-from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError
-from facevalue.files import write_whole
+from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError, StoppedError
+from facevalue.files import claimed, make_folder, write_whole
 from facevalue.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -359,19 +359,21 @@ def run_study(
     Returns the study's folder.
     Raises SettingError for an unknown study, FaceValueError when stopped, or where nothing can run.
     """
-    from facevalue.sources.datasets import find_dataset
+    from facevalue.sources.datasets import find_dataset, is_here
 
     study = find_study(name)
     out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
     runs = plan(study, out, seeds, budget)
     missing = {run: missing_data(run.experiment, data, may_fetch=not dry_run) for run in runs}
     if dry_run:
+        fetched = {run.experiment.dataset for run in runs if run.experiment.fetched and data is None}
+        to_fetch = {name for name in fetched if name and not is_here(name)}
         tried = plan_tried(study, out, budget)
         runs = [*runs, *tried]
         missing |= dict.fromkeys(tried, "")
         later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget)
         missing |= {run: missing_data(run.experiment, data, may_fetch=False) for run in later}
-        print("\n".join(describe_plan([*runs, *later], missing)))
+        print("\n".join(describe_plan([*runs, *later], missing, to_fetch)))
         if study.search is not None and (left := study.search.count(budget) - len(tried)) > 0:
             print(describe_search(study.search, left, out, budget))
         if study.later is not None and not later:
@@ -476,23 +478,6 @@ def finished_row(run: Run, runs: Sequence[Run]) -> str:
     return f"done   {run.name:<52}  {about['minutes']:5.1f} min  {'; '.join(told)}"
 
 
-@contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
-    """Whether the folder is this process's alone meanwhile; always where the system has no such locks (Windows)."""
-    if sys.platform == "win32":
-        yield True
-        return
-    import fcntl
-
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
 def carry_out_run(run: Run, runs: Sequence[Run], data: Path | None, workers: int | None, compiled: bool) -> None:
     """Train a run, or go on with it, and measure it; or note that it diverged."""
     source = source_of(run, runs)
@@ -504,6 +489,8 @@ def carry_out_run(run: Run, runs: Sequence[Run], data: Path | None, workers: int
         except DivergedError as error:
             note_diverged(run, error)
             return
+        except StoppedError as error:
+            raise StoppedError(f"{error}; give the same study again to go on") from error
         except FaceValueError as error:
             raise FaceValueError(f"{error}; or give the same study again") from error
     measure(run, runs, data)
@@ -562,7 +549,7 @@ def measure(run: Run, runs: Sequence[Run], data: Path | None) -> None:
 
     from facevalue.checkpoint import read_checkpoint
     from facevalue.export import trained_network
-    from facevalue.training import find_commit
+    from facevalue.runs import find_commit
 
     state = read_checkpoint(run.folder)
     recipe, codec, network = trained_network(state)
@@ -633,8 +620,8 @@ def hardware() -> str:
 # ---- what is written -------------------------------------------------------------------------------------------------
 
 
-def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[str]:
-    """A line for each run, and one for all."""
+def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str], to_fetch: Collection[str] = ()) -> list[str]:
+    """A line for each run, and one for all.  to_fetch: data sets that are not here yet."""
     lines = []
     left = 0.0
     wide = max([24, *(len(run.recipe.name) for run in runs)])
@@ -646,7 +633,10 @@ def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[str]:
             state = "diverged" if read_diverged(run) else "done"
         else:
             left += run.minutes
-            state = f"about {run.minutes:.1f} minutes" if source is None else f"takes over {source.recipe.name}"
+            minutes = f"about {run.minutes:.1f} minutes" if run.minutes >= 0.1 else "some seconds"
+            state = minutes if source is None else f"takes over {source.recipe.name}"
+            if run.experiment.dataset in to_fetch:
+                state += f", if {run.experiment.dataset} can be downloaded"
         steps = f"{run.recipe.steps:,} steps of {run.recipe.batch_size}" if source is None else "no training"
         lines.append(f"{run.recipe.name:<{wide}}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
     return [*lines, f"{len(runs)} runs, about {left:.0f} minutes of two CPU cores left"]
@@ -669,8 +659,15 @@ def minutes_by_trial(recipe: Recipe, reads: int) -> float:
     """Minutes of a training, and of reading so many pictures, by a few steps here and now."""
     from facevalue.studies.trial import try_out
 
+    tell_trials()
     a_step, a_picture = try_out(dataclasses.replace(recipe, name="", source="", steps=1, seed=1, learning_rate=1e-3))
     return (recipe.steps * a_step + reads * a_picture) / 60
+
+
+@functools.cache
+def tell_trials() -> None:
+    """Once in a process: why it takes a while until the plan stands, and what it stands on."""
+    print("a few steps of each network tell how long it takes, on this machine as busy as it is", file=sys.stderr)
 
 
 def write_table(
@@ -777,13 +774,6 @@ def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
             cells = (score.test, score.metric, f"{score.count:,}", str(len(done)), mean, figure, steps, minutes)
             rows.append((experiment, *cells))
     return [f"| {' | '.join(row)} |" for row in rows]
-
-
-def make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FaceValueError(f"{folder}: can't be made: {error.strerror}; name another folder with --out") from error
 
 
 def study_command(

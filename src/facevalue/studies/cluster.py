@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from facevalue.errors import FaceValueError, MissingExtraError
-from facevalue.files import write_whole
-from facevalue.studies import Run, carry_out_run, finished_row, make_folder
+from facevalue.files import make_folder, write_whole
+from facevalue.studies import Run, carry_out_run, finished_row
 
 RETRIES = 3  # of a run whose worker dies
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.files import make_folder
 from facevalue.recipes.pictures import BY_HAND, searched
-from facevalue.studies import Budget, Drawing, Experiment, Later, Outcome, Search, Study, make_folder
+from facevalue.studies import Budget, Drawing, Experiment, Later, Outcome, Search, Study
 from facevalue.studies.picture_figures import Line, plot_history, plot_rows, plot_tried
 from facevalue.studies.pictures import (
     FASHION,
