@@ -15,10 +15,12 @@ from PIL import Image
 from facevalue import training
 from facevalue.cli import main
 from facevalue.errors import LabelError, SettingError
+from facevalue.follow import Follower
 from facevalue.labels import read_labels
 from facevalue.sources.clock_index import open_index, part_by_name
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.mnist import HELD_OUT_SEEDS
+from facevalue.studies.figures import read_scalar
 
 COUNT = 40
 TIMES = {f"{number}.png": number for number in range(COUNT)}  # minutes past twelve
@@ -96,9 +98,23 @@ def test_files_of_parts_decide(folder: Path) -> None:
     write_parts(folder, test=names[29:])
     with pytest.raises(LabelError, match=r"test.tsv:1: 29.png stands in validation.tsv already"):
         open_index(folder, 32)
-    (folder / "test.tsv").write_text("a.png\t13\t0\n")
-    with pytest.raises(LabelError, match=r"test.tsv:1: hour '13'"):
+    (folder / "test.tsv").unlink()
+    write_parts(folder, train=names[:20], validation=names[20:])
+    assert parts_of(folder) == (set(range(20)), set(range(20, 40)), set()), "two of the three will do"
+    (folder / "validation.tsv").unlink()
+    assert len(parts_of(folder)[0]) > 20, "one alone says nothing of the others"
+
+
+def test_a_bad_line_may_be_left_out_though_a_part_names_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = list(TIMES)
+    write_parts(folder, train=names[:30], test=names[30:])
+    for table in ("index.tsv", "train.tsv"):
+        text = (folder / table).read_text()
+        (folder / table).write_text(text.replace("3.png\t0\t3\n", "3.png\t13\t3\n", 1))
+    with pytest.raises(LabelError, match=r"1 line \(index.tsv:4: hour '13'"):
         open_index(folder, 32)
+    assert open_index(folder, 32, skip_bad=True).counts() == (29, 0)
+    assert "left out: 1 line (index.tsv:4: hour '13'" in capsys.readouterr().err
 
 
 def test_without_a_held_out_part_none_is_called_so(folder: Path) -> None:
@@ -133,6 +149,8 @@ def test_labels_csv_is_an_index(folder: Path) -> None:
     table = folder / "labels.csv"
     table.write_text("\n".join(["file,label", *rows]))
     assert parts_of(table) == expected
+    (folder / "index.tsv").unlink()
+    assert parts_of(folder) == expected, "the folder names it too"
     table.write_text("\n".join(["file,label", *rows[:-1], "39.png,noon"]))
     with pytest.raises(LabelError, match=r"1 line \(labels.csv:41: label 'noon'"):
         open_index(table, 32)
@@ -211,6 +229,46 @@ def test_a_run_knows_its_pictures(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert invoke("embed", run, "--data", folder).exit_code == 0
 
 
+def test_what_changes_under_a_training_is_noticed(folder: Path) -> None:
+    source = open_index(folder, 32)
+    (folder / "index.tsv").write_text("".join(map(line, TIMES)).replace("39.png\t0\t39", "39.png\t0\t40"))
+    assert source.counts() == open_index(folder, 32).counts()  # which reads it anew, as a drawing process does
+    with pytest.raises(LabelError, match="was changed since the training began"):
+        source.batch(1, 0, 4)
+
+
+def test_runs_of_several_indexes_are_each_measured_on_their_own(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "index.tsv").write_text("".join(map(line, TIMES)).replace("39.png\t0\t39", "39.png\t0\t40"))
+    runs = [tmp_path / "runs" / data.name for data in (folder, other)]
+    for data, run in zip((folder, other), runs, strict=True):
+        assert train(data, "--out", run).exit_code == 0
+    follower = Follower()
+    for data, run in zip((folder, other), runs, strict=True):
+        assert "pictures held out" in follower.measure(run)
+        assert follower.scored is not None and follower.scored[0][1] == open_index(data, 32).digest
+    follower.close()
+    misled = Follower(folder)
+    misled.measure(runs[0])
+    with pytest.raises(SettingError, match="was trained on other pictures"):
+        misled.measure(runs[1])
+    misled.close()
+    assert invoke("export", runs[0]).exit_code == 0, "a run notes where its pictures are"
+    shutil.rmtree(other)
+    gone = invoke("export", runs[1])
+    assert gone.exit_code == 2 and "name their index with --data FILE" in gone.stderr
+
+
+def test_curves_of_a_set_without_held_out_pictures_are_found(folder: Path, tmp_path: Path) -> None:
+    names = list(TIMES)
+    write_parts(folder, train=names[:30], test=names[30:])
+    for data, run in ((folder, tmp_path / "all"), (folder / "index.tsv", tmp_path / "again")):
+        assert train(data, "--out", run).exit_code == 0
+        steps, values = read_scalar(run, "held_out/mean")
+        assert steps.tolist() == [12] and values[0] > 0
+
+
 def test_data_that_nothing_reads_is_refused(folder: Path, tmp_path: Path) -> None:
     for recipe, advice in (("clocks/plain-ours", "add --set source=clocks/index"), ("dials/wild", "makes no use of")):
         done = invoke("train", recipe, "--data", folder, "--out", tmp_path / "run")
@@ -220,8 +278,13 @@ def test_data_that_nothing_reads_is_refused(folder: Path, tmp_path: Path) -> Non
 
 
 def test_settings_that_nothing_reads_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingError, match=r"network convnet makes no use of setting 'kernel'; it has: blocks, hidden, "
+    for unused in (
+        *({"kernel": "5"}, {"channels": "1"}, {"width_px": "64"}, {"l2": "0.1"}),
+        {"smoothing": "0.1", "codec": "clock/hours", "network": "clocknet"},
+        *({"decay": "0.5", "schedule": "constant"}, {"weight_decay": "0.1", "optimizer": "sgd"}),
     ):
-        training.run("clocks/tiny", TINY | {"kernel": "5"}, tmp_path / "run", resume=False, workers=0)
+        with pytest.raises(
+            SettingError, match=f"setting '{next(iter(unused))}' has no use here: none of clocks/wild, "
+        ):
+            training.run("clocks/tiny", TINY | unused, tmp_path / "run", resume=False, workers=0)
     assert not (tmp_path / "run").exists()

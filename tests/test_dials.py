@@ -282,6 +282,7 @@ def test_a_perfect_reading_scores_perfectly_and_a_bad_one_does_not(many: DialBat
     assert bad["degrees"] == pytest.approx(20, abs=0.1)
     assert bad["range_error"] > 4
     assert "off 20.0" in many.describe(bad)
+    assert many.describe(bad | {"range_error": math.nan}).count(";") == 1, "without gauges nothing is said of them"
 
 
 def test_the_index_says_what_the_pictures_show(tmp_path: Path) -> None:

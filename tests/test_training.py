@@ -304,6 +304,30 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     with runs.alone_in(run), pytest.raises(FaceValueError, match="another training is at work in"):
         train(run, resume=True)
     assert read_checkpoint(train(run, resume=True))["step"] == 12
+    (run / runs.LOCK_FILE).unlink()
+    (run / runs.LOCK_FILE).mkdir()
+    with pytest.raises(FaceValueError, match=r"can't write .*training.lock: Is a directory"):
+        train(run, resume=True)
+
+
+def test_a_training_that_ends_meanwhile_is_not_trained_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train_first(source: Any, most: int) -> training.Scored:
+        monkeypatch.undo()
+        train(tmp_path / "run")
+        return training.scored_of(source, most)
+
+    monkeypatch.setattr(training, "scored_of", train_first)
+    with pytest.raises(SettingError, match="holds a training already"):
+        train(tmp_path / "run")
+
+
+def test_ctrl_c_before_the_first_step_leaves_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "make_source", interrupt)
+    done = CliRunner().invoke(main, ["train", "clocks/tiny", "--out", str(tmp_path / "run")])
+    assert (done.exit_code, done.stderr) == (130, "stopped\n")
 
 
 def test_a_training_without_a_checkpoint_names_none(tmp_path: Path) -> None:

@@ -337,8 +337,8 @@ def calibrate_command(
     write_whole(weight_file, model.SerializeToString())
     if calibration.threshold == LEAST_THRESHOLD:
         print(
-            f"right at {wanted:.0%} whatever is answered: the threshold stays at {LEAST_THRESHOLD}; pictures as hard "
-            "as those that will be read would set it better",
+            f"right at {wanted:.0%} already below {LEAST_THRESHOLD}: the threshold stays there, as what is likelier "
+            "wrong than right is not answered; pictures as hard as those that will be read would set it better",
             file=sys.stderr,
         )
     where = tables[0] if manner.threshold_from_first else ", ".join(map(str, tables))

@@ -65,6 +65,9 @@ class Commands(click.Group):
         except StoppedError as error:
             click.echo(str(error), err=True)
             raise click.exceptions.Exit(130) from error  # as of shells: 128 and the number of Ctrl-C
+        except KeyboardInterrupt as error:
+            click.echo("stopped", err=True)
+            raise click.exceptions.Exit(130) from error
         except FaceValueError as error:
             raise Refusal(str(error)) from error
         except ModuleNotFoundError as error:

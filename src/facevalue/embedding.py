@@ -29,7 +29,7 @@ from facevalue.errors import FaceValueError, ModelError
 from facevalue.export import trained_network
 from facevalue.images import warp, whole_picture
 from facevalue.metrics import digits_are_right, minutes_apart
-from facevalue.runs import refuse_other_data
+from facevalue.runs import data_of, refuse_other_data
 from facevalue.sources import Batch
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.dials import DialBatch
@@ -180,7 +180,7 @@ def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[i
     state = read_checkpoint(run_dir)
     recipe, codec, network = trained_network(state)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    source = training.make_source(recipe, data)
+    source = training.make_source(recipe, data or data_of(run_dir))
     refuse_other_data(run_dir, state, source)
     scored = training.scored_of(source, count)
     batch = scored.batch

@@ -23,6 +23,7 @@ from facevalue.errors import MissingExtraError, ModelError, SettingError, Stoppe
 from facevalue.files import told_as_ours, unfinished_file
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
+from facevalue.runs import data_of
 from facevalue.sources import Source
 from facevalue.training import make_network, make_source
 
@@ -80,6 +81,7 @@ def export(
             f"{run_dir}: a training of {recipe.kind}, which are no instrument that can be read; "
             f"expected one of {', '.join(FEATURES_OF)}"
         )
+    source = source or make_source(recipe, data or data_of(run_dir))
     module = Exported(network, codec).eval()
     example = torch.zeros(2, recipe.size_px, recipe.frame_px[0], 3, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
@@ -119,7 +121,7 @@ def export(
     onnx.checker.check_model(model)
     with told_as_ours(out), unfinished_file(out) as unfinished:
         unfinished.write_bytes(model.SerializeToString())
-        check_parity(unfinished, module, source or make_source(recipe, data))
+        check_parity(unfinished, module, source)
     return out
 
 

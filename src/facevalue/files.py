@@ -59,21 +59,25 @@ def make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def claimed(folder: Path, name: str = "lock") -> Iterator[bool]:
-    """Whether the folder is this process's alone meanwhile; always where the system has no such locks (Windows).
+    """Whether the folder is this process's alone meanwhile; always where the system has no such locks.
 
-    name: of the file that is locked there; it stays.
+    name: of the file that is locked there; it stays.  Raises FaceValueError where it can't be made.
     """
     if sys.platform == "win32":
         yield True
         return
     import fcntl
 
-    with (folder / name).open("w") as lock:
+    with told_as_ours(folder / name):
+        lock = (folder / name).open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
+        except OSError:  # a file system without locks
+            pass
         yield True
 
 

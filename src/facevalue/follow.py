@@ -23,7 +23,7 @@ from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.ending import ending_by_signal
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.export import trained_network
-from facevalue.runs import refuse_other_data
+from facevalue.runs import data_of, refuse_other_data
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -53,13 +53,14 @@ def newest_checkpoint(runs: Path) -> Found | None:
 class Follower:
     """Measures checkpoints, and logs to the folder ``watch`` of their run.
 
-    data: folder of the data sets that the runs were trained on, see ``training.make_source``.
+    data: folder of the data sets that the runs were trained on, see ``training.make_source``; where not given, that
+    which each run notes.
     """
 
     def __init__(self, data: Path | None = None) -> None:
         self.data = data
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.scored: tuple[str, training.Scored] | None = None  # of the recipe of that hash
+        self.scored: tuple[tuple[str, str], training.Scored] | None = None  # of a recipe's hash and a digest of data
         self.log: tuple[Path, SummaryWriter] | None = None
         self.step = 0  # logged last
 
@@ -75,10 +76,11 @@ class Follower:
         except (SettingError, RuntimeError) as error:  # RuntimeError: parameters that don't fit the network
             reason = str(error).splitlines()[0]
             raise ModelError(f"{run_dir}: a run of another version of facevalue ({reason})") from error
-        if self.scored is None or self.scored[0] != recipe.hash():
-            source = training.make_source(recipe, self.data)
+        pictures = recipe.hash(), str(state.get("data", ""))
+        if self.scored is None or self.scored[0] != pictures:
+            source = training.make_source(recipe, self.data or data_of(run_dir))
             refuse_other_data(run_dir, state, source)
-            self.scored = recipe.hash(), training.scored_of(source, training.HELD_OUT_PICTURES)
+            self.scored = pictures, training.scored_of(source, training.HELD_OUT_PICTURES)
         scored = self.scored[1]
         scores = training.score_held_out(network.to(self.device), codec, scored.batch, self.device)
         step = int(state["step"])

@@ -54,7 +54,7 @@ class Weight:
     @property
     def is_calibrated(self) -> bool:
         """Whether its confidence was fitted on labelled pictures, or that of the reader that it was taught from."""
-        return "calibration_held_out" in self.metadata or "tuned_from" in self.metadata
+        return "calibration_held_out" in self.metadata or "calibration_from" in self.metadata
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
         """pictures: (N, H, W, 3) uint8.  Returns raw float32 outputs by head name, (N, size) or (N, places, size)."""

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from facevalue import __version__
-from facevalue.checkpoint import FILE_NAME
+from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.files import claimed, make_folder, write_whole
 from facevalue.recipes import Recipe
@@ -36,23 +36,49 @@ def digest_of(source: Source) -> str:
 
 def refuse_other_data(run_dir: Path, state: Mapping[str, Any], source: Source) -> None:
     """Raise SettingError where the run of that checkpoint was trained on other pictures by an index."""
-    ours, theirs = digest_of(source), state.get("data", "")
-    if ours != theirs:
+    ours, theirs = digest_of(source), state.get("data")
+    if theirs is not None and ours != theirs:  # None: older than digests
         raise SettingError(
             f"{run_dir} was trained on other pictures, times or parts ({theirs or 'not by an index'}) than those of "
             f"--data ({ours or 'not by an index'}): give the index that it was trained on, or train into another --out"
         )
 
 
+def matching_checkpoint(run_dir: Path, recipe: Recipe, source: Source) -> dict[str, Any]:
+    """The checkpoint to go on from.  Raises SettingError for that of another recipe or other data, ModelError."""
+    state = read_checkpoint(run_dir)
+    if state["recipe_hash"] != recipe.hash():
+        theirs, ours = json.loads(state["recipe"]), json.loads(recipe.to_json())
+        differ = [
+            f"{name}={theirs.get(name)}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)
+        ]
+        raise SettingError(f"{run_dir} holds a run with other settings: {', '.join(differ)}")
+    refuse_other_data(run_dir, state, source)
+    return state
+
+
+def data_of(run_dir: Path) -> Path | None:
+    """What --data named when the run was trained last, if it is still there."""
+    with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+        path = Path(json.loads((run_dir / "run.json").read_text(encoding="utf-8"))["sessions"][-1]["data"])
+        return path if path.exists() else None
+    return None
+
+
 def place_run(recipe: Recipe, out: Path | None, resume: bool, digest: str = "") -> Path:
     """The run's folder.  digest: of its data.  Raises SettingError for one with a training, if not resumed."""
     name = "-".join(filter(None, (recipe.name.replace("/", "-"), recipe.hash(), digest)))
     run_dir = out or Path("runs") / name
+    refuse_trained(run_dir, resume)
+    return run_dir
+
+
+def refuse_trained(run_dir: Path, resume: bool) -> None:
+    """Raise SettingError for a folder with a training that is not to be resumed."""
     if (run_dir / FILE_NAME).exists() and not resume:
         raise SettingError(
             f"{run_dir} holds a training already: go on with --resume, or name another folder with --out"
         )
-    return run_dir
 
 
 @contextlib.contextmanager

@@ -44,7 +44,14 @@ from facevalue.plateau import Plateau, epoch_of, validation_loss
 from facevalue.reader import find_weight
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.restoring import read_file, restore
-from facevalue.runs import alone_in, digest_of, place_run, refuse_other_data, write_description
+from facevalue.runs import (
+    alone_in,
+    digest_of,
+    matching_checkpoint,
+    place_run,
+    refuse_trained,
+    write_description,
+)
 from facevalue.sources import Batch, Limited, Source
 
 CHECKPOINT_SECONDS = 120.0
@@ -267,7 +274,8 @@ def run(
     """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
 
     recipe_name: of the table.  settings: fields set by ``--set``.  out: the run's folder, by default
-    ``runs/<name>-<hash>``.  data: folder of the data sets that the recipe trains on, if any.
+    ``runs/<name>-<hash>``, with the digest of an index behind it.  data: folder of the data sets that the recipe trains
+    on, if any.
     start_from: a run of the recipe's parent, or a weight exported from one or its shipped name, to go on from.
     Raises SettingError for unknown names, settings and data that nothing makes use of, and when the folder holds
     another recipe's run, one of other data, or one not to be resumed.
@@ -295,21 +303,29 @@ def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None
     if data is not None and drawn and not recipe.pretrained:
         index = "; to train on pictures of an index add --set source=clocks/index" if recipe.kind == "clock" else ""
         raise SettingError(f"{recipe.name} draws its pictures ({recipe.source}) and makes no use of --data{index}")
+    codec = make_codec(recipe.codec)
+    used = {
+        "width_px": recipe.source == "digits/wild",
+        "smoothing": any(head.kind == "classes" for head in codec.heads),
+        "decay": recipe.schedule == "linear",
+        "weight_decay": recipe.optimizer in ("muon", "adamw", "muon-normed"),
+        "l2": recipe.optimizer in ("adam", "sgd", "momentum"),
+    }
     asked = [name for name in settings if name in OF_NETWORK]
-    if not asked:
-        return
-    read: set[str] = set()
+    if asked:
+        read: set[str] = set()
 
-    class Noting(Recipe):
-        def __getattribute__(self, name: str) -> Any:
-            read.add(name)
-            return super().__getattribute__(name)
+        class Noting(Recipe):
+            def __getattribute__(self, name: str) -> Any:
+                read.add(name)
+                return super().__getattribute__(name)
 
-    make_network(Noting(**vars(recipe)), make_codec(recipe.codec))
-    for name in asked:
-        if name not in read:
-            known = ", ".join(sorted(read.intersection(OF_NETWORK))) or "none"
-            raise SettingError(f"network {recipe.network} makes no use of setting {name!r}; it has: {known}")
+        make_network(Noting(**vars(recipe)), codec)
+        used |= {name: name in read for name in asked}
+    for name in settings:
+        if not used.get(name, True):
+            parts = f"{recipe.source}, {recipe.codec}, {recipe.network}, {recipe.schedule}, {recipe.optimizer}"
+            raise SettingError(f"setting {name!r} has no use here: none of {parts} reads it")
 
 
 def train(
@@ -346,29 +362,13 @@ def train(
     scored = Scored(held_out) if held_out is not None else scored_of(source, ALL if plateau else HELD_OUT_PICTURES)
     check_labels(recipe, codec, scored.batch)
     digest = digest_of(source)
-    if resume and (run_dir / FILE_NAME).exists():
-        state = read_checkpoint(run_dir)
-        if state["recipe_hash"] != recipe.hash():
-            theirs, ours = json.loads(state["recipe"]), json.loads(recipe.to_json())
-            differ = [
-                f"{name}={theirs.get(name)}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)
-            ]
-            raise SettingError(f"{run_dir} holds a run with other settings: {', '.join(differ)}")
-        refuse_other_data(run_dir, state, source)
-        network.load_state_dict(state["network"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        torch.set_rng_state(state["rng"])
-        if plateau is not None:
-            plateau.load_state_dict(state["plateau"])
-        start, trained_seconds, ancestry = state["step"], state["seconds"], state.get("ancestry", [])
-    elif recipe.parent or start_from is not None:
-        trained_seconds, ancestry = take_over(recipe, network, start_from, source)
-    elif recipe.pretrained:
-        load_pretrained(network, recipe.pretrained, data)
-    elif isinstance(network, Prepared):
-        network.prepare(to_tensor(source.batch(recipe.seed, 0, network.prepared_on).pictures, device))
-    network.train()
+    if not (resume and (run_dir / FILE_NAME).exists()):
+        if recipe.parent or start_from is not None:
+            trained_seconds, ancestry = take_over(recipe, network, start_from, source)
+        elif recipe.pretrained:
+            load_pretrained(network, recipe.pretrained, data)
+        elif isinstance(network, Prepared):
+            network.prepare(to_tensor(source.batch(recipe.seed, 0, network.prepared_on).pictures, device))
     forward = torch.compile(network) if compiled else network
     began = saved_at = told_at = time.monotonic()
 
@@ -391,15 +391,26 @@ def train(
         )
         writer.flush()
 
-    first = recipe.steps if plateau is not None and plateau.ended else start
-    with (
-        alone_in(run_dir),
-        full_disk_told(run_dir),
+    with contextlib.ExitStack() as held:
+        held.enter_context(alone_in(run_dir))
+        held.enter_context(full_disk_told(run_dir))
+        if (run_dir / FILE_NAME).exists():  # by now; another training may have ended meanwhile
+            refuse_trained(run_dir, resume)
+            state = matching_checkpoint(run_dir, recipe, source)
+            network.load_state_dict(state["network"])
+            for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            torch.set_rng_state(state["rng"])
+            if plateau is not None:
+                plateau.load_state_dict(state["plateau"])
+            start, trained_seconds, ancestry = state["step"], state["seconds"], state.get("ancestry", [])
+        network.train()
+        first = recipe.steps if plateau is not None and plateau.ended else start
         # What was logged after the checkpoint is drawn anew.
-        contextlib.closing(SummaryWriter(str(run_dir), purge_step=start + 1 if start else None)) as writer,
-        contextlib.closing(batches(source, recipe, first, workers)) as drawn,
-        ending_by_signal() as ending,
-    ):
+        log = contextlib.closing(SummaryWriter(str(run_dir), purge_step=start + 1 if start else None))
+        writer = held.enter_context(log)
+        drawn = held.enter_context(contextlib.closing(batches(source, recipe, first, workers)))
+        ending = held.enter_context(ending_by_signal())
         if resume:
             found = f"resuming at step {start} of {recipe.steps}" if start else "no checkpoint here: starting at step 0"
             print(f"{run_dir}: {found}", file=sys.stderr)
@@ -481,7 +492,7 @@ def describe_pictures(source: Source, data: Path | None, scored: Scored) -> dict
     """For run.json and standard error: what is trained on, and what scores are of."""
     about: dict[str, Any] = {"scored_on": scored.words()}
     if data is not None:
-        about["data"] = str(data)
+        about["data"] = str(data.resolve())
     if isinstance(source, Limited):
         trained, held_out = source.counts()
         about |= {"trained_on": trained, "held_out": held_out}

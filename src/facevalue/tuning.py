@@ -35,7 +35,7 @@ from facevalue.codecs.digits import DIGIT_OF, INSIDE, MOST_DIGITS, RowBelief
 from facevalue.codecs.needles import local_direction
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError, SettingError
-from facevalue.files import make_folder, write_whole
+from facevalue.files import write_whole
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of
 from facevalue.labels import NO_GROUP, Labelled, read_labels
@@ -148,11 +148,11 @@ def tune(
     taught = with_cells(taught)
     from facevalue import training  # torch, not before labels and pictures are known to be good
     from facevalue.export import export
-    from facevalue.runs import place_run
+    from facevalue.runs import alone_in, place_run
 
     run_dir = place_run(recipe, out, resume)
-    make_folder(run_dir)
-    write_once(run_dir / TAUGHT_FILE, [one for one, kept in zip(taught, held, strict=True) if not kept], digest)
+    with alone_in(run_dir):
+        write_once(run_dir / TAUGHT_FILE, [one for one, kept in zip(taught, held, strict=True) if not kept], digest)
     source = OwnSource(run_dir / TAUGHT_FILE, weight.frame_px, manner.drawn(weight.frame_px))
     kept_rows = [one.row for one, kept in zip(pictures, held, strict=True) if kept]
     before = measure(kind, path, kept_rows, scale)
@@ -167,6 +167,8 @@ def tune(
         held_out=source.as_read([one for one, kept in zip(taught, held, strict=True) if kept]),
     )
     notes = {"calibration": weight.metadata["calibration"], "tuned_from": weight.name}
+    if weight.is_calibrated:
+        notes["calibration_from"] = weight.name
     if eccentricity is not None:
         notes["eccentricity"] = eccentricity.to_json()
     target = export(run_dir, run_dir / "weight.onnx", f"{weight.name}+own", source=source, notes=notes)

@@ -26,7 +26,7 @@ from facevalue.labels import INDEX_SUFFIX, parse_index_line, read_cells, read_li
 from facevalue.sources.clock_faces import UPRIGHT
 from facevalue.sources.clock_sets import PARTS, Clocks, ClockSet, Part, placed_as
 
-INDEX_FILE = "index.tsv"
+INDEX_FILE, LABELS_FILE = "index.tsv", "labels.csv"
 HELD_OUT_ONE_IN = 5
 LISTED = 10
 
@@ -60,16 +60,20 @@ class Index:
 def open_index(data: Path | None, size_px: int, skip_bad: bool = False) -> ClockSet:
     """Anyone's pictures: lines of file, hour and minute with tabs between, files relative to the index.
 
-    data: the index, a labels.csv, or a folder with an index.tsv.  size_px: side of all the pictures.  skip_bad: leave
+    data: the index, a labels.csv, or a folder with one of them.  size_px: side of all the pictures.  skip_bad: leave
     out lines that can't be used and say so on standard error.
-    Files train.tsv and test.tsv beside an index.tsv, and validation.tsv where there is one, say which lines are trained
-    on, tested on and held out; without them a fifth, chosen by the names of the files, is held out, and nothing kept
-    for testing. Where a dial stands is not known: it is taken to be upright and to fill its picture.
+    Files train.tsv, validation.tsv and test.tsv beside an index.tsv, the first and one more, say what is trained on,
+    held out and tested on: of their lines the name counts, all else is the index'. Without them a fifth, chosen by the
+    names of the files, is held out, and nothing kept for testing. Where a dial stands is not known: it is taken to be
+    upright and to fill its picture.
     Raises SettingError without data, LabelError for lines that can't be used, named and counted.
     """
     if data is None:
         raise SettingError("clocks/index trains on pictures of yours: name their index with --data FILE")
-    path = data / INDEX_FILE if data.is_dir() else data
+    path = data
+    if data.is_dir():
+        tables = [data / name for name in (INDEX_FILE, LABELS_FILE)]
+        path = next((table for table in tables if table.is_file()), tables[0])
     for cached in (read_index, index_part):
         cached.cache_clear()  # the files may have been mended since
     index = read_index(path, size_px)
@@ -81,7 +85,9 @@ def open_index(data: Path | None, size_px: int, skip_bad: bool = False) -> Clock
         print(f"left out: {listed(problems)}", file=sys.stderr)
     if not (index.part_of == "train").any():
         raise LabelError(f"{path}: none of its {len(index.part_of)} pictures is for training, see train.tsv beside it")
-    return ClockSet(functools.partial(index_part, path, size_px), digest=index.digest())
+    digest = index.digest()
+    trained, held_out = ((index.part_of == part).sum().item() for part in ("train", "validation"))
+    return ClockSet(functools.partial(index_part, path, size_px, digest), digest=digest, sizes=(trained, held_out))
 
 
 def listed(problems: tuple[str, ...]) -> str:
@@ -90,8 +96,11 @@ def listed(problems: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def index_part(path: Path, size_px: int, part: Part) -> Clocks:
+def index_part(path: Path, size_px: int, digest: str, part: Part) -> Clocks:
+    """The clocks of a part.  Raises LabelError where the index or a picture is another than when it was opened."""
     index = read_index(path, size_px)
+    if index.digest() != digest:
+        raise LabelError(f"{path}: it, or a picture of it, was changed since the training began; begin it anew")
     return index.clocks.taken(np.flatnonzero(index.part_of == part))
 
 
@@ -152,25 +161,21 @@ def part_by_name(name: str) -> Part:
 
 
 def read_parts(path: Path) -> dict[str, Part]:
-    """The part of each file that train.tsv, validation.tsv and test.tsv name beside an index.tsv; {} without them.
+    """The part of each file that train.tsv, validation.tsv and test.tsv name beside an index.tsv.
 
-    Raises LabelError for a file that they name twice.
+    {} where not the first and one more of them are there.  Raises LabelError for a file that stands in two parts.
     """
-    wanted = [path.parent / f"{part}{INDEX_SUFFIX}" for part in ("train", "test")]
-    if path.name != INDEX_FILE or not all(table.is_file() for table in wanted):
+    tables = {part: path.parent / f"{part}{INDEX_SUFFIX}" for part in PARTS}
+    tables = {part: table for part, table in tables.items() if table.is_file()}
+    if path.name != INDEX_FILE or "train" not in tables or len(tables) < 2:
         return {}
     found: dict[str, Part] = {}
-    for part in PARTS:
-        table = path.parent / f"{part}{INDEX_SUFFIX}"
-        if not table.is_file():
-            continue
-        for number, line in time_lines(table):
-            if isinstance(line, ValueError):
-                raise LabelError(f"{table}:{number}: {line}") from line
-            same = os.path.normpath(line[0])
-            if same in found:
-                raise LabelError(f"{table}:{number}: {line[0]} stands in {found[same]}{INDEX_SUFFIX} already")
-            found[same] = part
+    for part, table in tables.items():
+        for number, line in read_lines(table):
+            file = line.split("\t")[0].strip()
+            same = os.path.normpath(file)
+            if found.setdefault(same, part) != part:
+                raise LabelError(f"{table}:{number}: {file} stands in {found[same]}{INDEX_SUFFIX} already")
     return found
 
 

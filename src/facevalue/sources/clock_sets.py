@@ -91,16 +91,18 @@ class ClockSet:
 
     part: gives the clocks of a part.  copies: how often a picture of ``train`` stands in an epoch, the first time as it
     is, then each time turned, zoomed and sheared otherwise, always in the same way for the same copy.  digest: of
-    pictures that are not drawn, "" for those that are.
+    pictures that are not drawn, "" for those that are.  sizes: of ``train`` and ``validation``, None where only making
+    them tells.
     """
 
     part: Callable[[Part], Clocks]
     copies: int = 1
     digest: str = ""
+    sizes: tuple[int, int] | None = None
 
     def counts(self) -> tuple[int, int]:
         """Pictures that are trained on, each counted once, and that are held out."""
-        return len(self.part("train").minutes), len(self.part("validation").minutes)
+        return self.sizes or (len(self.part("train").minutes), len(self.part("validation").minutes))
 
     def scored(self) -> Clocks:
         """What trainings are scored on: the validation part, where there is none the training part."""
@@ -135,6 +137,12 @@ def split(total: int, shares: tuple[float, float], seed: int) -> dict[Part, Ints
         "validation": np.sort(held_out),
         "test": np.sort(order[total - test :]),
     }
+
+
+def sizes_of(total: int, shares: tuple[float, float]) -> tuple[int, int]:
+    """How many records ``split`` gives to training and to validation."""
+    parts = split(total, shares, SET_SEED)
+    return len(parts["train"]), len(parts["validation"])
 
 
 # ---- augmentation ----------------------------------------------------------------------------------------------------
@@ -190,7 +198,8 @@ def plain_clocks(
     second_hand: whether it has one. It runs by itself, to a second chosen at random, while the minute hand jumps, as on
     station clocks: the time remains a whole minute.  set_seed: of the split and of the seconds.
     """
-    return ClockSet(functools.partial(plain_part, size_px, second_hand, set_seed), copies)
+    part = functools.partial(plain_part, size_px, second_hand, set_seed)
+    return ClockSet(part, copies, sizes=sizes_of(TIMES, PLAIN_SPLIT))
 
 
 @functools.lru_cache(maxsize=4)
@@ -216,7 +225,8 @@ def kitchen_clocks(
 
     each: how often, for a smaller set.  set_seed: of the pictures and of the split.
     """
-    return ClockSet(functools.partial(kitchen_part, size_px, each, set_seed), copies)
+    part = functools.partial(kitchen_part, size_px, each, set_seed)
+    return ClockSet(part, copies, sizes=sizes_of(TIMES * each, KITCHEN_SPLIT))
 
 
 @functools.lru_cache(maxsize=4)

@@ -84,11 +84,14 @@ class DialBatch:
 
     @staticmethod
     def describe(scores: dict[str, float]) -> str:
-        return (
-            f"needle off {scores['degrees']:.2f} degrees; full turns within 0.1 of ten {scores['within_0.1']:.1%}, "
-            f"within 0.2 {scores['within_0.2']:.1%}; gauges off {scores['range_error']:.2f} % of their range "
-            f"(median {scores['range_median']:.2f} %)"
-        )
+        lines = {
+            "degrees": f"needle off {scores['degrees']:.2f} degrees",
+            "within_0.1": f"full turns within 0.1 of ten {scores['within_0.1']:.1%}, "
+            f"within 0.2 {scores['within_0.2']:.1%}",
+            "range_error": f"gauges off {scores['range_error']:.2f} % of their range "
+            f"(median {scores['range_median']:.2f} %)",
+        }
+        return "; ".join(line for name, line in lines.items() if not math.isnan(scores[name]))
 
 
 @dataclass(frozen=True)

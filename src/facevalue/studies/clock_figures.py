@@ -176,7 +176,7 @@ def name_points(axes: Axes, points: Sequence[Point]) -> None:
 
 
 def plot_learning(curves: Sequence[Curves]) -> bytes:
-    """Mean minutes off on held-out pictures by step, a line a seed."""
+    """Mean minutes off on the pictures scored while training, by step, a line a seed."""
     figure, grid = small_multiples(len(curves), 2.6, 1.9)
     for axes, network in zip(grid, curves, strict=False):
         for steps, off in network.seeds:
@@ -188,7 +188,7 @@ def plot_learning(curves: Sequence[Curves]) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(network.title, fontsize=8, loc="left")
     figure.supxlabel("step", fontsize=9)
-    figure.supylabel("mean minutes off, held out", fontsize=9)
+    figure.supylabel("mean minutes off", fontsize=9)
     return png_of(figure)
 
 

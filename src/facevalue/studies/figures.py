@@ -63,20 +63,25 @@ def read_curve(run_dir: Path, tag: str, name: str) -> Curve:
 
 
 def read_scalar(run_dir: Path, tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and values (N,) of a scalar that training logged for TensorBoard."""
+    """Steps and values (N,) of a scalar that training logged for TensorBoard.
+
+    tag: where it begins with ``held_out/`` and the run held nothing out, that of the pictures trained on.
+    """
     from tensorboard.backend.event_processing import event_accumulator  # type: ignore[import-untyped]
 
     events = event_accumulator.EventAccumulator(str(run_dir), size_guidance={"scalars": 0, "images": 1})
     events.Reload()
-    logged = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
+    scalars = events.Tags()["scalars"]
+    tag = tag if tag in scalars else tag.replace("held_out/", "trained_on/")
+    logged = events.Scalars(tag) if tag in scalars else []
     steps = np.array([event.step for event in logged], dtype=np.float64)
     return steps, np.array([event.value for event in logged], dtype=np.float64)
 
 
 def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
-    """Share wrong of held-out pictures, on a logarithmic scale, against the share of the steps, as PNG.
+    """Share wrong of the pictures scored in training, on a logarithmic scale, against the share of the steps, as PNG.
 
-    count: of the held-out pictures; none wrong is drawn as half of one.
+    count: of those pictures; none wrong is drawn as half of one.
     """
     from matplotlib.figure import Figure  # not pyplot: no window, no state
     from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
@@ -101,7 +106,7 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.1%}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set(xlim=(0, 1.02), xlabel="share of the training done", ylabel=f"share wrong of {count} held-out pictures")
+    axes.set(xlim=(0, 1.02), xlabel="share of the training done", ylabel=f"share wrong of {count} pictures")
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
