@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from own_training import METERS_PX, TURN, of_one_size
-from publish import ROOT, percent, replace_between
+from publish import ROOT, replace_between
 from read_speed import describe_hardware
 
 from facevalue.codecs.dial import Eccentricity, Scale
@@ -45,10 +45,8 @@ def apart(read: Values, true: Values) -> Values:
 
 def row(name: str, off: Values) -> str:
     off = np.abs(off)
-    within = [float(np.mean(off <= reach + 1e-6)) for reach in (0.1, 0.2)]
-    return (
-        f"| {name} | {len(off)} | {percent(within[0])} | {percent(within[1])} | {percent(float(np.mean(off > 0.5)))} |"
-    )
+    shares = [*(float(np.mean(off <= reach + 1e-6)) for reach in (0.1, 0.2)), float(np.mean(off > 0.5))]
+    return f"| {name} | {len(off):,} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |"
 
 
 def ways(weight: Weight, path: Path) -> dict[str, float]:

@@ -57,7 +57,8 @@ def test_a_page_has_a_lesson_a_table_and_its_pictures(path: Path, study_page: Mo
     page = path.read_text(encoding="utf-8")
     assert study_page.unknown_figures(page) == []
     assert page.count("\n| ") > 3, "a header, a rule and rows"
-    assert f"Made by `facevalue study {path.stem}" in page
+    made_by = {"dials": "python benchmarks/dial_steps.py"}.get(path.stem, f"facevalue study {path.stem}")
+    assert f"Made by `{made_by}" in page
     shown = study_page.SHOWN.findall(study_page.lesson_of(page))
     assert shown
     for name in shown:
