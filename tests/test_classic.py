@@ -12,13 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from facevalue import look_row
+from facevalue.assembly import make_network
 from facevalue.codecs import Floats, make_codec
 from facevalue.codecs.digits import FIFTHS, MOST_DIGITS, DigitFive, DigitOne, RowBelief
 from facevalue.errors import SettingError
 from facevalue.losses import classes_loss, total_loss
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import LATER, Recipe, find_recipe
-from facevalue.training import learning_rate_at, make_network
+from facevalue.trainee import learning_rate_at
 
 RECIPES = (
     "digits/mnist-tutorial",

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from conftest import TINY
 from PIL import Image
 
-from facevalue import training
+from facevalue import scoring, training
 from facevalue.cli import main
 from facevalue.errors import LabelError, SettingError
 from facevalue.follow import Follower
@@ -120,10 +120,10 @@ def test_a_bad_line_may_be_left_out_though_a_part_names_it(folder: Path, capsys:
 def test_without_a_held_out_part_none_is_called_so(folder: Path) -> None:
     names = list(TIMES)
     write_parts(folder, train=names[:30], test=names[30:])
-    scored = training.scored_of(open_index(folder, 32), 512)
+    scored = scoring.scored_of(open_index(folder, 32), 512)
     assert (scored.name, scored.words()) == ("trained_on", "30 pictures trained on")
     write_parts(folder, validation=names[20:30], train=names[:20])
-    scored = training.scored_of(open_index(folder, 32), 512)
+    scored = scoring.scored_of(open_index(folder, 32), 512)
     assert (scored.name, scored.words()) == ("held_out", "10 pictures held out")
     assert times(scored.batch) == set(range(20, 30))
 

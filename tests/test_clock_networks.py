@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from facevalue.assembly import make_network
 from facevalue.codecs import make_codec
 from facevalue.codecs.clock import ClockNeedles
 from facevalue.codecs.encodings import ENCODINGS
@@ -14,7 +15,6 @@ from facevalue.errors import SettingError
 from facevalue.networks.clocks import FourBlocks, standardised
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.recipes import encodings as encoding_recipes
-from facevalue.training import make_network
 
 SMALL = {
     "clocks/deep-time": {"size_px": "21", "widths": "4,4", "hidden": "8"},

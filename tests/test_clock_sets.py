@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image
 
+from facevalue.assembly import make_source
 from facevalue.cli import main
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, SettingError
 from facevalue.recipes import find_recipe
+from facevalue.scoring import scored_of
 from facevalue.sources import clock_sets
 from facevalue.sources.clock_index import open_index
 from facevalue.sources.clock_sets import (
@@ -33,7 +35,6 @@ from facevalue.sources.clock_sets import (
 )
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.mnist import HELD_OUT_SEEDS
-from facevalue.training import make_source, scored_of
 
 SMALL = {"size_px": 32, "each": 1}
 

@@ -21,7 +21,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from facevalue import embedding, training
+from facevalue import assembly, embedding, scoring, trainee
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.cli import main
 from facevalue.codecs import make_codec
@@ -71,7 +71,7 @@ def test_clocks(run: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     points, (header, *rows), tiles = read_back(run)
     assert header == ["time", "read", "minutes_off", "hour", "minute"]
-    batch = ClockSource(size_px=32).batch(training.HELD_OUT_SEED, 0, 30)
+    batch = ClockSource(size_px=32).batch(scoring.HELD_OUT_SEED, 0, 30)
     shown = np.flatnonzero(~np.isnan(batch.seconds))
     assert points.shape == (len(shown), 16)
     told = (
@@ -81,7 +81,7 @@ def test_clocks(run: Path) -> None:
 
     _, codec, network = trained_network(read_checkpoint(run))
     with torch.inference_mode():
-        outputs = network(training.to_tensor(batch.pictures, CPU))
+        outputs = network(trainee.to_tensor(batch.pictures, CPU))
         whole = torch.cat(list(outputs.values()), dim=1)[torch.from_numpy(shown)]
         from_points = network.out(torch.from_numpy(points.astype(np.float32)))  # type: ignore[operator]
     assert torch.allclose(from_points, whole, atol=1e-4), "a point is what the last layer is given"
@@ -118,7 +118,7 @@ def test_once_more_takes_the_place_of_the_last(run: Path, monkeypatch: pytest.Mo
 
 def test_digits_and_pictures_that_come_twice(tmp_path: Path) -> None:
     recipe = find_recipe("digits/mnist-tutorial").with_settings({"widths": "4,6", "hidden": "8"})
-    network = training.make_network(recipe, make_codec(recipe.codec))
+    network = assembly.make_network(recipe, make_codec(recipe.codec))
     about = {"recipe": recipe.to_json(), "recipe_hash": recipe.hash()}
     write_checkpoint(tmp_path, {"step": 5, "network": network.state_dict(), **about})
     data = write_mnist(tmp_path / "data")
@@ -138,7 +138,7 @@ def test_dials_and_small_pictures(tmp_path: Path) -> None:
         ("pictures/mlp-2", {}, ["class", "read", "wrong"]),
     ):
         recipe = find_recipe(name).with_settings(settings)
-        network = training.make_network(recipe, make_codec(recipe.codec))
+        network = assembly.make_network(recipe, make_codec(recipe.codec))
         about = {"recipe": recipe.to_json(), "recipe_hash": recipe.hash()}
         (tmp_path / header[0]).mkdir()
         write_checkpoint(tmp_path / header[0], {"step": 5, "network": network.state_dict(), **about})
@@ -162,7 +162,7 @@ def test_every_network_has_a_last_layer(name: str, settings: dict[str, str], num
     """One vector a picture, and it tells the pictures apart; in two parts it is the same as at once."""
     recipe = find_recipe(name).with_settings(settings)
     codec = make_codec(recipe.codec)
-    network = training.make_network(recipe, codec)
+    network = assembly.make_network(recipe, codec)
     across, down = recipe.frame_px
     pictures = np.random.default_rng(1).integers(0, 256, (5, down, across, 3), np.uint8)
     features, beliefs = look_inside(network, codec, pictures, CPU)

@@ -17,7 +17,7 @@ from conftest import TINY
 from small_sets import write_mnist
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from facevalue import follow, training
+from facevalue import assembly, follow, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.cli import main
 from facevalue.codecs import make_codec
@@ -184,7 +184,7 @@ def test_a_foreign_run_is_named_once(
 def untrained(run_dir: Path, name: str) -> Path:
     """A run of that recipe as it starts."""
     recipe = find_recipe(name).with_settings({"widths": "4,6", "hidden": "8"})
-    network = training.make_network(recipe, make_codec(recipe.codec))
+    network = assembly.make_network(recipe, make_codec(recipe.codec))
     run_dir.mkdir(parents=True)
     about = {"recipe": recipe.to_json(), "recipe_hash": recipe.hash()}
     write_checkpoint(run_dir, {"step": 5, "network": network.state_dict(), **about})

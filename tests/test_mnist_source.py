@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from small_sets import TEST, TRAIN, digits_of, write_mnist, write_svhn
 from torch.nn import functional as F
 
-from facevalue import training
+from facevalue import assembly, scoring
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.digits import FIFTHS
@@ -54,7 +54,7 @@ ALL_SOURCES = [
 @pytest.mark.parametrize(("name", "size", "places"), ALL_SOURCES)
 def test_a_batch_is_a_pure_function_of_seed_and_step(name: str, size: tuple[int, int], places: int, data: Path) -> None:
     recipe = find_recipe("digits/mnist-tutorial").with_settings({"source": name})
-    one, other = training.make_source(recipe, data), training.make_source(recipe, data)
+    one, other = assembly.make_source(recipe, data), assembly.make_source(recipe, data)
     for at in ((1, 5, 9), (HELD_OUT_SEEDS, 0, 9), (1, 9_000, 9)):
         first, again = one.batch(*at), other.batch(*at)
         assert first.pictures.shape == (9, *size, 3)
@@ -90,9 +90,9 @@ def test_an_epoch_shows_each_record_once(
 
 
 def test_trainings_held_out_pictures_are_held_out(data: Path) -> None:
-    assert training.HELD_OUT_SEED >= HELD_OUT_SEEDS
-    augmented = MnistSource(data, steps=100).batch(training.HELD_OUT_SEED, 0, HELD_OUT)
-    plain = MnistSource(data).batch(training.HELD_OUT_SEED, 0, HELD_OUT)
+    assert scoring.HELD_OUT_SEED >= HELD_OUT_SEEDS
+    augmented = MnistSource(data, steps=100).batch(scoring.HELD_OUT_SEED, 0, HELD_OUT)
+    plain = MnistSource(data).batch(scoring.HELD_OUT_SEED, 0, HELD_OUT)
     assert (augmented.pictures == plain.pictures).all()  # as they are
 
 

@@ -24,7 +24,7 @@ from small_sets import digits_of, draw_digits
 from torch import nn
 from torch.nn import functional as F
 
-from facevalue import training
+from facevalue import assembly, scoring, training
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.classes import ClassBelief
@@ -218,7 +218,7 @@ def test_confusion() -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_batch_is_a_pure_function_of_seed_and_step(name: str, data: Path) -> None:
     recipe = dataclasses.replace(MLPS["2"], source=name)
-    one, other = training.make_source(recipe, data), training.make_source(recipe, data)
+    one, other = assembly.make_source(recipe, data), assembly.make_source(recipe, data)
     side = 32 if "cifar" in name else 28
     for at in ((1, 5, 9), (HELD_OUT_SEEDS, 0, 9), (1, 9_000, 9)):
         first, again = one.batch(*at), other.batch(*at)
@@ -247,7 +247,7 @@ def test_who_trains_who_validates_and_who_tests(dataset: str, hidden: bool, data
     assert sorted(epochs[:train]) == sorted(epochs[train:]) == list(range(train))
     assert epochs[:train] != epochs[train:]
     validation = list(range(train, TRAIN))
-    assert sorted(told(source.batch(training.HELD_OUT_SEED, 0, VALIDATION))) == validation
+    assert sorted(told(source.batch(scoring.HELD_OUT_SEED, 0, VALIDATION))) == validation
     assert told(source.validation()) == validation
     test = source.test()
     assert test.classes.tolist() == digits_of(TEST).tolist()
@@ -313,7 +313,7 @@ def test_data_that_is_not_there_or_is_other(tmp_path: Path) -> None:
 
 
 def network_of(recipe: Recipe) -> nn.Module:
-    return training.make_network(recipe, make_codec(recipe.codec))
+    return assembly.make_network(recipe, make_codec(recipe.codec))
 
 
 @pytest.mark.parametrize(

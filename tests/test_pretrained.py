@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facevalue import studies
+from facevalue.assembly import make_network
 from facevalue.codecs import make_codec
 from facevalue.errors import FaceValueError, MissingExtraError, ModelError, SettingError
 from facevalue.export import trained_network
@@ -36,7 +37,6 @@ from facevalue.networks.pretrained import (
 )
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import Recipe, find_recipe
-from facevalue.training import make_network
 
 RECIPES = {"vgg16": "clocks/transfer-edges", "resnet18": "clocks/transfer-resnet"}
 RECIPES["efficientnet-lite0"] = "clocks/transfer-efficientnet"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from facevalue.assembly import make_source
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.errors import SettingError
 from facevalue.reader import SHIPPED, Reader
 from facevalue.recipes import Recipe, find_recipe
-from facevalue.training import make_source
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -20,7 +20,7 @@ from small_pictures import TEST, TRAIN, write_cifar, write_fashion
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facevalue import studies, training
+from facevalue import assembly, scoring, studies, trainee, training
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
 from facevalue.codecs import make_codec
@@ -52,7 +52,7 @@ def small(recipe: Recipe, **settings: str) -> Recipe:
 
 
 def network_of(recipe: Recipe) -> nn.Module:
-    return training.make_network(recipe, make_codec(recipe.codec))
+    return assembly.make_network(recipe, make_codec(recipe.codec))
 
 
 def small_study() -> Study:
@@ -150,10 +150,10 @@ def test_what_whitens_stays_as_it_is_and_is_restored(
     name: str, settings: dict[str, str], data: Path, tmp_path: Path
 ) -> None:
     recipe = small(find_recipe(name), steps="4", **settings)
-    source = training.make_source(recipe, data)
+    source = assembly.make_source(recipe, data)
     expected = network_of(recipe)
     seen = source.batch(recipe.seed, 0, expected.prepared_on).pictures  # type: ignore[arg-type]
-    expected.prepare(training.to_tensor(seen, torch.device("cpu")))  # type: ignore[operator]
+    expected.prepare(trainee.to_tensor(seen, torch.device("cpu")))  # type: ignore[operator]
     whole, halted = tmp_path / "whole", tmp_path / "halted"
     for folder in (whole, halted):
         folder.mkdir()
@@ -303,7 +303,7 @@ def test_training_keeps_the_multiples(data: Path, tmp_path: Path) -> None:
 def test_all_records_are_trained_on(name: str, data: Path) -> None:
     """Classes and pictures of an epoch are those of all records; those of the twin are of nine tenths."""
     plain = name.removesuffix("-all")
-    whole, held = (training.make_source(dataclasses.replace(CIFAR_CNN, source=one), data) for one in (name, plain))
+    whole, held = (assembly.make_source(dataclasses.replace(CIFAR_CNN, source=one), data) for one in (name, plain))
     assert not whole.hold_out
     assert held == dataclasses.replace(whole, hold_out=True)
     known, _ = pictures.records(whole.dataset, data, "train", False)
@@ -312,13 +312,13 @@ def test_all_records_are_trained_on(name: str, data: Path) -> None:
         seen = {picture.tobytes() for picture in source.batch(1, 0, count).pictures}
         assert seen == {picture.tobytes() for picture in pictures.as_rgb(known[:count])}
     np.testing.assert_array_equal(whole.validation().pictures, held.validation().pictures)
-    assert len(whole.batch(training.HELD_OUT_SEED, 0, HELD_OUT).pictures) == HELD_OUT
+    assert len(whole.batch(scoring.HELD_OUT_SEED, 0, HELD_OUT).pictures) == HELD_OUT
 
 
 def test_flips_by_a_coin_come_in_any_epoch(data: Path) -> None:
     def flips(source: str) -> NDArray[np.bool_]:
         """(epochs, records) whether a picture was mirrored."""
-        opened = training.make_source(dataclasses.replace(CIFAR_CNN, source=source), data)
+        opened = assembly.make_source(dataclasses.replace(CIFAR_CNN, source=source), data)
         opened = dataclasses.replace(opened, shift=False)
         known, _ = pictures.records("cifar-10", data, "train", False)
         train = TRAIN - HELD_OUT
@@ -347,7 +347,7 @@ def test_far_shifts_go_up_to_four(monkeypatch: pytest.MonkeyPatch, data: Path) -
 
     monkeypatch.setattr(pictures, "shifted", watch)
     for name in ("pictures/cifar10-flip-shift", "pictures/cifar10-flip-far-shift-cut"):
-        training.make_source(dataclasses.replace(CIFAR_CNN, source=name), data).batch(1, 0, 300)
+        assembly.make_source(dataclasses.replace(CIFAR_CNN, source=name), data).batch(1, 0, 300)
     assert [sorted(set(by.ravel().tolist())) for by in seen] == [list(range(-2, 3)), list(range(-4, 5))]
 
 
@@ -432,7 +432,7 @@ def test_the_report(finished: Path) -> None:
 def test_six_looks_are_weighted_as_in_airbench(finished: Path, data: Path) -> None:
     (folder,) = finished.glob("runs/records-cifar10-cnn-long-validated-*")
     trained = Trained(*trained_network(read_checkpoint(folder)))
-    batch = training.make_source(trained.recipe, data).validation()
+    batch = assembly.make_source(trained.recipe, data).validation()
     framed = np.pad(batch.pictures, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
 
     def both(seen: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from facevalue import training  # noqa: E402
+from facevalue import assembly, training  # noqa: E402
 from facevalue.checkpoint import read_checkpoint  # noqa: E402
+from facevalue.codecs import make_codec  # noqa: E402
 from facevalue.errors import ModelError, SettingError  # noqa: E402
 from facevalue.export import export  # noqa: E402
 from facevalue.reader import SHIPPED, WEIGHTS, load_weight  # noqa: E402
@@ -51,7 +52,7 @@ def test_a_restored_network_computes_what_its_weight_does(kind: str) -> None:
 
 def test_the_filters_restored_are_as_long_as_those_that_training_starts_with() -> None:
     recipe, _, network = restore(WEIGHTS / "clock-1.onnx", DRAWN["clock"])
-    start = training.make_network(recipe, training.make_codec(recipe.codec))
+    start = assembly.make_network(recipe, make_codec(recipe.codec))
     for (name, filters), begun in zip(network.named_parameters(), start.parameters(), strict=True):
         if name.endswith("conv1.weight"):
             assert float(filters.detach().std() / begun.detach().std()) == pytest.approx(1.0, abs=0.1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facevalue import export as export_module
 from facevalue import training
+from facevalue.assembly import make_network
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX, MOST_DIGITS, PLACES, DigitRow
 from facevalue.errors import SettingError
@@ -23,7 +24,6 @@ from facevalue.networks.rownet import RowNet
 from facevalue.reader import Reader, load_weight
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.sources.digits import DigitSource
-from facevalue.training import make_network
 
 CODEC = DigitRow()
 DRAWN = (("printed", 1.0), ("segments", 1.0), ("dots", 1.0), ("drums", 1.0))

@@ -18,9 +18,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from small_sets import TEST, write_mnist, write_svhn
 
-from facevalue import studies, training
+from facevalue import assembly, scoring, studies, training
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
+from facevalue.codecs import make_codec
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.export import export
 from facevalue.sources import mnist
@@ -195,7 +196,7 @@ def test_killed_and_given_again_it_goes_on(
     drawn: list[tuple[bool, int]] = []
 
     def batch_or_die(self: MnistSource, seed: int, step: int, count: int) -> WrittenBatch:
-        if seed == training.HELD_OUT_SEED:
+        if seed == scoring.HELD_OUT_SEED:
             return batch(self, seed, step, count)
         drawn.append((self.hold_out, step))
         if die and (not self.hold_out, step) == (bool(at[0]), at[1]):
@@ -329,8 +330,8 @@ def test_with_the_data_there_house_numbers_are_read_too(data: Path, tmp_path: Pa
     (both / "svhn" / "test_32x32.mat").unlink()
     assert studies.missing_data(experiment, both, may_fetch=False) == "no data here"
     write_svhn(tmp_path / "whole")
-    network = training.make_network(experiment.recipe, training.make_codec(experiment.recipe.codec)).eval()
-    trained = Trained(experiment.recipe, training.make_codec(experiment.recipe.codec), network)
+    network = assembly.make_network(experiment.recipe, make_codec(experiment.recipe.codec)).eval()
+    trained = Trained(experiment.recipe, make_codec(experiment.recipe.codec), network)
     (score,) = experiment.measure(trained, tmp_path / "whole").scores
     assert (score.test, score.metric, score.count) == ("SVHN digits", "right", TEST)
 

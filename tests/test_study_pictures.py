@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from PIL import Image
 from small_pictures import TEST, TRAIN, write_cifar, write_fashion
 
-from facevalue import studies, training
+from facevalue import assembly, studies, training
 from facevalue.cli import main
+from facevalue.codecs import make_codec
 from facevalue.recipes import Recipe
 from facevalue.sources.datasets import ORIGINS
 from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
@@ -281,7 +282,7 @@ def test_a_trial_leaves_the_random_numbers_of_a_training_alone() -> None:
     a_step, a_picture = trial.try_out(dataclasses.replace(recipe, name="", source=""))
     assert a_step > 0
     assert a_picture > 0
-    one, other = (training.make_network(recipe, training.make_codec(recipe.codec)) for _ in range(2))
+    one, other = (assembly.make_network(recipe, make_codec(recipe.codec)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 

@@ -21,14 +21,17 @@ from torch import nn
 
 from facevalue import studies, training
 from facevalue.cli import main
+from facevalue.codecs import make_codec
 from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError
 from facevalue.export import export
 from facevalue.optimizer import MOMENTUM, make_optimizers
+from facevalue.recipes import find_recipe
 from facevalue.recipes.pictures import BATCHES, MLP, OPTIMIZERS, RATES
 from facevalue.studies import Experiment, Outcome, Study, optimizers, search, trial
 from facevalue.studies import encodings as encodings_study
 from facevalue.studies.optimizers import CHANCE, Chosen, choose_rates
 from facevalue.studies.pictures import FASHION, LOSS, RIGHT, VALIDATION
+from facevalue.trainee import Trainee
 
 BRIEF = {"widths": "4", "steps": "2"}
 KEPT = (RATES[0], RATES[3], RATES[6])  # rates of the small range tests
@@ -216,11 +219,12 @@ def test_what_diverged_is_not_trained_again(data: Path, tmp_path: Path, monkeypa
 
 
 def test_weights_that_are_no_longer_finite(tmp_path: Path) -> None:
-    network = nn.Linear(2, 2)
-    training.refuse_broken(network, tmp_path, 1)
-    network.weight.data[0, 0] = math.inf
+    recipe = find_recipe("pictures/mlp-2")
+    trainee = Trainee(recipe, make_codec(recipe.codec), nn.Linear(2, 2), [], torch.device("cpu"), done=3)
+    training.refuse_broken(trainee, tmp_path)
+    trainee.network.weight.data[0, 0] = math.inf
     with pytest.raises(DivergedError, match="step 3: the weights are no longer finite"):
-        training.refuse_broken(network, tmp_path, 3)
+        training.refuse_broken(trainee, tmp_path)
 
 
 # ---- several processes

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from conftest import TINY
 from torch.utils.tensorboard import SummaryWriter
 
-from facevalue import checkpoint, runs, training
+from facevalue import assembly, checkpoint, feeding, progress, runs, scoring, trainee, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.cli import main
 from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
@@ -66,7 +66,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     batch = ClockSource.batch
 
     def batch_or_die(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
-        if at >= step and seed != training.HELD_OUT_SEED:
+        if at >= step and seed != scoring.HELD_OUT_SEED:
             raise Killed
         return batch(self, seed, at, count)
 
@@ -108,7 +108,7 @@ def test_asked_to_stop_it_saves_the_step_first(
     batch = ClockSource.batch
 
     def batch_and_ask(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
-        if at == 4 and seed != training.HELD_OUT_SEED:
+        if at == 4 and seed != scoring.HELD_OUT_SEED:
             os.kill(os.getpid(), number)
         return batch(self, seed, at, count)
 
@@ -125,9 +125,9 @@ def test_asked_to_stop_it_saves_the_step_first(
 
 def test_worker_processes_draw_the_same_batches() -> None:
     recipe = find_recipe("clocks/tiny").with_settings(TINY | {"steps": "6"})
-    source = training.make_source(recipe)
-    here = list(training.batches(source, recipe, 2, workers=0))
-    there = list(training.batches(source, recipe, 2, workers=1))
+    source = assembly.make_source(recipe)
+    here = list(feeding.batches(source, recipe, 2, workers=0))
+    there = list(feeding.batches(source, recipe, 2, workers=1))
     assert len(here) == len(there) == 4
     for one, other in zip(here, there, strict=True):
         assert (one.pictures == other.pictures).all()
@@ -311,10 +311,10 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_training_that_ends_meanwhile_is_not_trained_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_first(source: Any, most: int) -> training.Scored:
+    def train_first(source: Any, most: int) -> scoring.Scored:
         monkeypatch.undo()
         train(tmp_path / "run")
-        return training.scored_of(source, most)
+        return scoring.scored_of(source, most)
 
     monkeypatch.setattr(training, "scored_of", train_first)
     with pytest.raises(SettingError, match="holds a training already"):
@@ -343,7 +343,7 @@ def test_ctrl_c_is_kept_from_processes_that_begin() -> None:
         return told.stdout.strip() == "True"
 
     assert not kept_from_a_child()
-    with training.without_interrupt():
+    with feeding.without_interrupt():
         assert kept_from_a_child()
     assert not kept_from_a_child()
 
@@ -352,7 +352,7 @@ def test_the_command_asked_to_stop_says_how_to_go_on(tmp_path: Path, monkeypatch
     batch = ClockSource.batch
 
     def batch_and_ask(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
-        if at == 4 and seed != training.HELD_OUT_SEED:
+        if at == 4 and seed != scoring.HELD_OUT_SEED:
             os.kill(os.getpid(), signal.SIGTERM)
         return batch(self, seed, at, count)
 
@@ -483,7 +483,7 @@ def test_a_resumed_run_keeps_its_curves_and_says_where_it_went_on(
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setattr(training, "SCALARS_EVERY", 1)
+    monkeypatch.setattr(progress, "SCALARS_EVERY", 1)
     with monkeypatch.context() as patch:
         kill_at(patch, 7)
         with pytest.raises(Killed):
@@ -511,9 +511,9 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch: 
         with pytest.raises(Killed):
             train(tmp_path)
     before = (tmp_path / FILE_NAME).read_bytes()
-    total_loss = training.total_loss
+    total_loss = trainee.total_loss
     with monkeypatch.context() as patch:
-        patch.setattr(training, "total_loss", lambda *given: (total_loss(*given)[0] * float("nan"), {}))
+        patch.setattr(trainee, "total_loss", lambda *given: (total_loss(*given)[0] * float("nan"), {}))
         with pytest.raises(FaceValueError, match="no longer finite; the last good checkpoint stands"):
             train(tmp_path, resume=True)
     assert (tmp_path / FILE_NAME).read_bytes() == before
@@ -521,7 +521,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch: 
 
 def test_the_rate_rises_stays_and_falls() -> None:
     recipe = Recipe("test", "clock", "", "", steps=100, warmup_steps=10, decay=0.5)
-    rates = [training.learning_rate_at(step, recipe) for step in range(100)]
+    rates = [trainee.learning_rate_at(step, recipe) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:51] == [1.0] * 42
     assert rates[75] == pytest.approx(0.5)
@@ -533,7 +533,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
 def test_the_loss_falls(tmp_path: Path) -> None:
     """On the same seed it always does so in the same way; this is no race."""
     losses: list[float] = []
-    total_loss = training.total_loss
+    total_loss = trainee.total_loss
 
     def record(*arguments: Any) -> Any:
         total, parts = total_loss(*arguments)
@@ -541,7 +541,7 @@ def test_the_loss_falls(tmp_path: Path) -> None:
         return total, parts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "total_loss", record)
+        patch.setattr(trainee, "total_loss", record)
         train(tmp_path, steps="60", batch_size="32")
     assert len(losses) == 60
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])
@@ -551,7 +551,7 @@ def test_the_loss_falls(tmp_path: Path) -> None:
     ("seconds", "expected"), [(0.4, "0:00"), (309.9, "5:09"), (3599.0, "59:59"), (3909.0, "1:05:09")]
 )
 def test_remaining_time(seconds: float, expected: str) -> None:
-    assert training.remaining_time(seconds) == expected
+    assert progress.remaining_time(seconds) == expected
 
 
 # ---- going on from another recipe's run

@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 from conftest import TINY
 from PIL import Image
 
-from facevalue import look_dial, restoring, training, tuning
+from facevalue import look_dial, restoring, scoring, training, tuning
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
+from facevalue.codecs import make_codec
 from facevalue.codecs.clock import format_time
 from facevalue.codecs.dial import Eccentricity, Scale
 from facevalue.errors import LabelError, ModelError, SettingError
@@ -337,7 +338,7 @@ def test_what_is_taught_is_learned(tmp_path: Path) -> None:
     shown = OwnSource(tmp_path / "none", weight.frame_px, drawn).as_read(taught)
 
     def loss_of(network: torch.nn.Module) -> float:
-        return training.score_held_out(network, weight.codec, shown, torch.device("cpu"))["loss"]
+        return scoring.score_held_out(network, weight.codec, shown, torch.device("cpu"))["loss"]
 
     before = loss_of(restore(start, drawn)[2])
     settings = {"steps": "30", "batch_size": "16", "learning_rate": "0.002", "warmup_steps": "3"}
@@ -505,7 +506,7 @@ def test_wrong_usage_is_refused_before_anything_is_written(
 
 def test_a_weight_of_another_codec_or_of_a_stopped_training_is_refused(tmp_path: Path) -> None:
     shipped = load_weight(WEIGHTS / "digits-3.onnx", threads=1)
-    other = dataclasses.replace(shipped, codec=training.make_codec("digits/one"))
+    other = dataclasses.replace(shipped, codec=make_codec("digits/one"))
     with pytest.raises(ModelError, match="its codec digits/one can't be taught; expected a weight of clock/needles, "):
         tuning.manner_of(other, tmp_path)
     stopped = dataclasses.replace(shipped, metadata={**shipped.metadata, "steps": "7"})

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facevalue import training
+from facevalue.assembly import make_source
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, Floats
 from facevalue.codecs.clock import format_time
@@ -30,12 +30,14 @@ from facevalue.export import trained_network
 from facevalue.images import warp, whole_picture
 from facevalue.metrics import digits_are_right, minutes_apart
 from facevalue.runs import data_of, refuse_other_data
+from facevalue.scoring import Scored, scored_of
 from facevalue.sources import Batch
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.dials import DialBatch
 from facevalue.sources.digits import DigitBatch
 from facevalue.sources.mnist import WrittenBatch
 from facevalue.sources.pictures import LabelledBatch
+from facevalue.trainee import to_tensor
 
 FOLDER = "projector"
 THUMB_PX = 64
@@ -90,7 +92,7 @@ def look_inside(
     outputs: dict[str, list[Floats]] = {head.name: [] for head in codec.heads}
     network.eval()
     for start in range(0, len(pictures), AT_ONCE):
-        part = training.to_tensor(pictures[start : start + AT_ONCE], device)
+        part = to_tensor(pictures[start : start + AT_ONCE], device)
         given.clear()
         for name, value in network(part).items():
             outputs[name].append(value.float().cpu().numpy())
@@ -166,13 +168,13 @@ def thumbnails(pictures: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy((small.astype(np.float32) + 0.5) / 255).permute(0, 3, 1, 2)
 
 
-def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[int, int, training.Scored]:
+def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[int, int, Scored]:
     """Write RUN/projector, whole or not at all.
 
     Returns how many points it has, how many numbers each of them, and the pictures.
 
     count: held-out pictures drawn; those drawn twice, and those that show nothing to tell, make no point.
-    data: folder of the data sets that the run was trained on, see ``training.make_source``.
+    data: folder of the data sets that the run was trained on, see ``assembly.make_source``.
     Raises ModelError for a run without a checkpoint, FaceValueError where the folder can't be written.
     """
     from torch.utils.tensorboard import SummaryWriter
@@ -180,9 +182,9 @@ def embed(run_dir: Path, count: int = 1000, data: Path | None = None) -> tuple[i
     state = read_checkpoint(run_dir)
     recipe, codec, network = trained_network(state)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    source = training.make_source(recipe, data or data_of(run_dir))
+    source = make_source(recipe, data or data_of(run_dir))
     refuse_other_data(run_dir, state, source)
-    scored = training.scored_of(source, count)
+    scored = scored_of(source, count)
     batch = scored.batch
     features, beliefs = look_inside(network.to(device), codec, batch.pictures, device)
     table = make_table(batch, beliefs, distinct(batch.pictures))

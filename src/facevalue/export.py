@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from facevalue import __version__
+from facevalue.assembly import make_network, make_source
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
@@ -25,7 +26,6 @@ from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
 from facevalue.runs import data_of
 from facevalue.sources import Source
-from facevalue.training import make_network, make_source
 
 # Largest difference that rounding the stored weights to fp16 may make: in logits, in counts, or in pose units.
 # Of numbers larger than 1, such as minutes, it is the share of the largest.

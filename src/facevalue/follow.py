@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from facevalue import training
+from facevalue.assembly import make_source
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.ending import ending_by_signal
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.export import trained_network
 from facevalue.runs import data_of, refuse_other_data
+from facevalue.scoring import Scored, score_held_out, scored_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -53,14 +55,14 @@ def newest_checkpoint(runs: Path) -> Found | None:
 class Follower:
     """Measures checkpoints, and logs to the folder ``watch`` of their run.
 
-    data: folder of the data sets that the runs were trained on, see ``training.make_source``; where not given, that
+    data: folder of the data sets that the runs were trained on, see ``assembly.make_source``; where not given, that
     which each run notes.
     """
 
     def __init__(self, data: Path | None = None) -> None:
         self.data = data
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.scored: tuple[tuple[str, str], training.Scored] | None = None  # of a recipe's hash and a digest of data
+        self.scored: tuple[tuple[str, str], Scored] | None = None  # of a recipe's hash and a digest of data
         self.log: tuple[Path, SummaryWriter] | None = None
         self.step = 0  # logged last
 
@@ -78,11 +80,11 @@ class Follower:
             raise ModelError(f"{run_dir}: a run of another version of facevalue ({reason})") from error
         pictures = recipe.hash(), str(state.get("data", ""))
         if self.scored is None or self.scored[0] != pictures:
-            source = training.make_source(recipe, self.data or data_of(run_dir))
+            source = make_source(recipe, self.data or data_of(run_dir))
             refuse_other_data(run_dir, state, source)
-            self.scored = pictures, training.scored_of(source, training.HELD_OUT_PICTURES)
+            self.scored = pictures, scored_of(source, training.HELD_OUT_PICTURES)
         scored = self.scored[1]
-        scores = training.score_held_out(network.to(self.device), codec, scored.batch, self.device)
+        scores = score_held_out(network.to(self.device), codec, scored.batch, self.device)
         step = int(state["step"])
         writer = self.log_of(run_dir, step)
         for name, value in scores.items():

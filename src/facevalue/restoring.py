@@ -33,7 +33,7 @@ def restore(path: Path, source: Source | None = None) -> tuple[Recipe, dict[str,
     source: of the pictures on which the norms are unfolded; the recipe's own when None.
     Raises ModelError for a file that ``facevalue export`` did not write.
     """
-    from facevalue.training import make_network, make_source
+    from facevalue.assembly import make_network, make_source
 
     values, metadata = read_file(path)
     recipe = Recipe.from_json(metadata["recipe"])

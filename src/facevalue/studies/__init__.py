@@ -94,7 +94,7 @@ class Trained:
         """Raw float32 outputs by head name, in full precision.  pictures: (N, H, W, 3) uint8."""
         import torch
 
-        from facevalue.training import to_tensor
+        from facevalue.trainee import to_tensor
 
         device = next(self.network.parameters()).device
         parts: dict[str, list[Floats]] = {head.name: [] for head in self.codec.heads}

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facevalue.assembly import make_source
 from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.clock import format_time
 from facevalue.codecs.encodings import ClockClasses, whole_minutes
@@ -37,7 +38,6 @@ from facevalue.studies.clock_figures import (
     plot_points,
 )
 from facevalue.studies.figures import Tile, read_scalar, sheet
-from facevalue.training import make_source
 
 KITCHEN, PLAIN = "kitchen clocks", "plain clocks"
 EXACT, OFF, OFF_SHOWN, WITHIN = "exact minute", "minutes off", "minutes off, as H:MM", "within one minute"

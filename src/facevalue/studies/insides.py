@@ -32,7 +32,7 @@ def look_inside(network: nn.Module, batch: LabelledBatch) -> dict[str, Any]:
     pictures that are read wrong and give the output of their class no gradient: nothing will be learned from them.
     In float32, with the first dropout of seed 0.
     """
-    from facevalue.training import to_tensor
+    from facevalue.trainee import to_tensor
 
     seen = copy.deepcopy(network).train()
     device = next(seen.parameters()).device

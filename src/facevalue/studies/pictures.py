@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facevalue.assembly import make_network, make_source
 from facevalue.metrics import class_scores
 from facevalue.recipes import Recipe
 from facevalue.sources.pictures import PICTURES, LabelledBatch, PictureSource
@@ -23,7 +24,7 @@ from facevalue.studies import Answer, Experiment, Measured, Outcome, Score, Trai
 from facevalue.studies.encodings import bootstrap
 from facevalue.studies.insides import look_inside
 from facevalue.studies.picture_figures import Row
-from facevalue.training import make_network, make_source, to_tensor
+from facevalue.trainee import to_tensor
 
 TESTS = {"fashion-mnist": "Fashion-MNIST", "cifar-10": "CIFAR-10"}
 """By data set."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facevalue.assembly import make_source
 from facevalue.metrics import class_scores
 from facevalue.recipes import Recipe
 from facevalue.recipes.records import ABLATIONS, FINAL, VALIDATED
@@ -37,7 +38,6 @@ from facevalue.studies.pictures import (
     read_logits,
     rights_of,
 )
-from facevalue.training import make_source
 
 LOOKS = ", six looks"
 VIEWS = (

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facevalue.assembly import make_network
 from facevalue.codecs import make_codec
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import Recipe
-from facevalue.training import make_network, to_tensor
+from facevalue.trainee import to_tensor
 
 STEPS = 2  # after one that does not count
 NOISE_SEED = 1
