@@ -50,7 +50,7 @@ MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on its pane
 STRIPS = 0.5  # of the displays: a meter's, cut close
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
-SHARES = {"printed": 0.08, "segments": 0.32, "dots": 0.02, "drums": 0.15, "written": 0.13, "real": 0.24, "empty": 0.06}
+SHARES = {"printed": 0.07, "segments": 0.24, "dots": 0.02, "drums": 0.14, "written": 0.24, "real": 0.23, "empty": 0.06}
 
 
 @dataclass(frozen=True)
