@@ -5,6 +5,7 @@ Nothing heavy is imported before the command that needs it runs.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -42,17 +43,22 @@ class Refusal(click.ClickException):
 TYPED = "facevalue.typed"
 
 
-def typed_again(option: str) -> str:
-    """The command line that was given, with an option more."""
-    typed = click.get_current_context().meta[TYPED]
-    return shlex.join(["facevalue", *typed, *([] if option in typed else [option])])
+@contextlib.contextmanager
+def told_how_to_go_on() -> Iterator[None]:
+    """Add to a StoppedError the command line that was given, with --resume."""
+    try:
+        yield
+    except StoppedError as error:
+        typed = click.get_current_context().meta[TYPED]
+        command = shlex.join(["facevalue", *typed, *([] if "--resume" in typed else ["--resume"])])
+        raise StoppedError(f"{error}; go on with: {command}") from error
 
 
 class Commands(click.Group):
     """A group whose commands may raise FaceValueError, or lack a package of the laboratory, without a traceback."""
 
     def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> click.Context:
-        """The context, with what was typed, see ``typed_again``."""
+        """The context, with what was typed, see ``told_how_to_go_on``."""
         typed = list(args)
         ctx = super().make_context(info_name, args, *others, **extra)
         ctx.meta[TYPED] = typed
@@ -907,7 +913,7 @@ def train(
             raise click.UsageError("--from without RECIPE needs --data: a CSV file with the columns file and label")
         from facevalue.tuning import tune
 
-        try:
+        with told_how_to_go_on():
             tuned = tune(
                 start_from,
                 data,
@@ -918,8 +924,6 @@ def train(
                 workers=workers,
                 compiled=compiled,
             )
-        except StoppedError as error:
-            raise StoppedError(f"{error}; go on with: {typed_again('--resume')}") from error
         click.echo("\n".join(tuned.lines))
         return
     if scale is not None:
@@ -931,10 +935,8 @@ def train(
     from facevalue.calibration import FEATURES_OF
     from facevalue.recipes import find_recipe
 
-    try:
+    with told_how_to_go_on():
         run_dir = training.run(recipe, settings, out, resume, workers, compiled, data, start_from)
-    except StoppedError as error:
-        raise StoppedError(f"{error}; go on with: {typed_again('--resume')}") from error
     folder = shlex.quote(str(run_dir))
     if find_recipe(recipe).kind in FEATURES_OF:
         click.echo(f"trained; turn it into a weight file with: facevalue export {folder}", err=True)

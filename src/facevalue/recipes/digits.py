@@ -13,7 +13,7 @@ digits/wild-4 The shipped reader, digits-3: goes on from it for 80 minutes, with
               signs and units round a display, a unit above small last digits, lamps mirrored at its ends, ink that
               differs in hue alone. Optdigits from 96.6 to 98.4 %, seven-segment still 81.5 %.
               facevalue train digits/wild-4 --compile --data DIR --from RUN-OF-DIGITS-WILD-3
-digits/wild-5 Goes on from it for 80 minutes, every sixth picture a meter's display, cut close, every second of them
+digits/wild-5 Goes on from it for 92 minutes, every sixth picture a meter's display, cut close, every second of them
               with small last digits. Surer where it is right; strings of MNIST from 98.3 to 98.0 %, so not shipped.
               facevalue train digits/wild-5 --compile --data DIR --from RUN-OF-DIGITS-WILD-4
 digits/wild-6 Goes on from it with a quarter of the rows handwritten, and a quarter displays. Not trained yet.

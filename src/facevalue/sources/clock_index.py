@@ -50,6 +50,7 @@ class Index:
     part_of: NDArray[np.str_]
     problems: tuple[str, ...]
 
+    @functools.cached_property
     def digest(self) -> str:
         """Twelve hex digits of the pictures, their times and their parts."""
         sha = hashlib.sha256(self.clocks.minutes.tobytes() + str(self.part_of.tolist()).encode())
@@ -85,9 +86,9 @@ def open_index(data: Path | None, size_px: int, skip_bad: bool = False) -> Clock
         print(f"left out: {listed(problems)}", file=sys.stderr)
     if not (index.part_of == "train").any():
         raise LabelError(f"{path}: none of its {len(index.part_of)} pictures is for training, see train.tsv beside it")
-    digest = index.digest()
     trained, held_out = ((index.part_of == part).sum().item() for part in ("train", "validation"))
-    return ClockSet(functools.partial(index_part, path, size_px, digest), digest=digest, sizes=(trained, held_out))
+    part = functools.partial(index_part, path, size_px, index.digest)
+    return ClockSet(part, digest=index.digest, sizes=(trained, held_out))
 
 
 def listed(problems: tuple[str, ...]) -> str:
@@ -99,7 +100,7 @@ def listed(problems: tuple[str, ...]) -> str:
 def index_part(path: Path, size_px: int, digest: str, part: Part) -> Clocks:
     """The clocks of a part.  Raises LabelError where the index or a picture is another than when it was opened."""
     index = read_index(path, size_px)
-    if index.digest() != digest:
+    if index.digest != digest:
         raise LabelError(f"{path}: it, or a picture of it, was changed since the training began; begin it anew")
     return index.clocks.taken(np.flatnonzero(index.part_of == part))
 

@@ -512,21 +512,25 @@ def find_dataset(name: str, data: str | Path | None = None) -> Path:
         raise FaceValueError(
             f"{data}: no {name} there; expected {_list_files(origin)} in it or in its folder {origin.folder}"
         )
-    if variable := os.environ.get(DATA_VARIABLE):
-        for folder in (Path(variable, name) for name in (origin.folder, *inside)):
-            if any(_in_place(folder, file) for file in origin.files):
-                return folder
+    for folder in _folders_of_variable(origin):
+        if any(_in_place(folder, file) for file in origin.files):
+            return folder
     if origin.address:
         return fetch(name)
     raise FaceValueError(f"{name} is not found, and facevalue doesn't download it: {_where_to_put(origin)}")
 
 
+def _folders_of_variable(origin: Origin) -> list[Path]:
+    """Where a data set may lie below FACEVALUE_DATA, none where that is not set."""
+    inside = [origin.archive[2]] if origin.archive else []
+    variable = os.environ.get(DATA_VARIABLE)
+    return [Path(variable, part) for part in (origin.folder, *inside)] if variable else []
+
+
 def is_here(name: str) -> bool:
     """Whether `find_dataset` finds a data set, whole or in part, without a download where no folder is named."""
     origin = _origin(name)
-    inside = [origin.archive[2]] if origin.archive else []
-    variable = os.environ.get(DATA_VARIABLE)
-    folders = [Path(variable, part) for part in (origin.folder, *inside)] if variable else []
+    folders = _folders_of_variable(origin)
     with contextlib.suppress(MissingExtraError):
         folders.append(Path(_import("pooch", "downloading needs pooch").os_cache("facevalue")) / origin.folder)
     return any(_in_place(folder, file) for folder in folders for file in origin.files)
