@@ -241,6 +241,41 @@ def test_without_cifar10_the_rest_is_done(tmp_path: Path) -> None:
     assert all(CIFAR in title and note == "not run: no data here" for title, note in notes.items())
 
 
+def test_only_some_are_trained_and_the_others_wait(data: Path, tmp_path: Path) -> None:
+    command = ["study", "mlp", "--data", str(data), "--out", str(tmp_path)]
+    done = CliRunner().invoke(main, [*command, "--only", "mlp-1", "--only", "mlp-*l2", "--dry-run"])
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["pictures/mlp-1", "pictures/mlp-2-l2", "2"]
+    done = CliRunner().invoke(main, [*command, "--only", "mlp-1"])
+    assert done.exit_code == 0, done.output
+    assert {row["experiment"]: row["note"] for row in rows_of(tmp_path)} == {
+        "1 layer": "",
+        "2 layers": "not run: left out by --only",
+        "2 layers, L2": "not run: left out by --only",
+        "1 layer of 2 units": "not run: left out by --only",
+    }
+    done = CliRunner().invoke(main, [*command, "--only", "pictures/mlp-2"])
+    assert done.exit_code == 0, done.output
+    assert {row["experiment"] for row in rows_of(tmp_path) if row["n"]} == {"1 layer", "2 layers"}
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_only_what_there_is(data: Path, tmp_path: Path) -> None:
+    command = ["study", "mlp", "--data", str(data), "--out", str(tmp_path)]
+    done = CliRunner().invoke(main, [*command, "--only", "mlp-9"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--only 'mlp-9' fits no network of the study mlp (there are: pictures/mlp-" in done.stderr
+    assert not list(tmp_path.iterdir())
+    told = studies.find_study("mlp")
+    assert told.later is not None
+    later = dataclasses.replace(told.later, candidates=mlp.cifar_experiments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "studies", lambda: {"mlp": dataclasses.replace(told, later=later)})
+        done = CliRunner().invoke(main, [*command, "--only", "cifar10-*"])
+    assert done.exit_code == 2
+    assert "cifar10-*: decided on when the others of mlp are measured, which they aren't" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 # ---- the plan
 
 

@@ -1168,6 +1168,12 @@ def unpack(
     type=click.Choice(["quick", "full"]),
     help="quick: a few minutes, to see it run; its figures mean little.",
 )
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Train this network alone, by its name in --dry-run, with * and ? as in file names; may be given again.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be trained and how long it takes.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option(
@@ -1180,6 +1186,7 @@ def study(
     out: Path | None,
     seeds: int,
     budget: Budget,
+    only: tuple[str, ...],
     dry_run: bool,
     workers: int | None,
     compiled: bool,
@@ -1191,4 +1198,4 @@ def study(
     """
     from facevalue.studies import study_command
 
-    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster)
+    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster, only)

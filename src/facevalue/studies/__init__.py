@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import difflib
+import fnmatch
 import functools
 import io
 import json
@@ -253,12 +254,38 @@ def find_study(name: str) -> Study:
 # ---- the plan --------------------------------------------------------------------------------------------------------
 
 
-def plan(study: Study, out: Path, seeds: int, budget: Budget) -> list[Run]:
-    """Every run of a study but later ones, in order: experiment by experiment, seeds 1, 2, ... of each."""
-    return plan_experiments(study.experiments(), out, seeds, budget)
+LEFT_OUT = "left out by --only"
 
 
-def plan_experiments(experiments: Sequence[Experiment], out: Path, seeds: int, budget: Budget) -> list[Run]:
+def plan(study: Study, out: Path, seeds: int, budget: Budget, only: Sequence[str] = ()) -> list[Run]:
+    """Every run of a study but later ones, in order: experiment by experiment, seeds 1, 2, ... of each.
+
+    only: as of `run_study`; of others the minutes are not estimated.
+    Raises SettingError where one of them fits no network of the study.
+    """
+    experiments = study.experiments()
+    known = [*experiments, *(study.later.candidates() if study.later is not None else ())]
+    for pattern in only:
+        if not any(is_asked(experiment.recipe, [pattern]) for experiment in known):
+            names = ", ".join(dict.fromkeys(experiment.recipe.name for experiment in known))
+            raise SettingError(f"--only {pattern!r} fits no network of the study {study.name} (there are: {names})")
+    return plan_experiments(experiments, out, seeds, budget, only)
+
+
+def is_asked(recipe: Recipe, only: Sequence[str]) -> bool:
+    """Whether a recipe's name, or its end, fits one of the patterns; every one does where there are none."""
+    names = (recipe.name, short_name(recipe))
+    return not only or any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in only)
+
+
+def short_name(recipe: Recipe) -> str:
+    """The end of its name: of "records/fashion-mlp" "fashion-mlp"."""
+    return recipe.name.rpartition("/")[2]
+
+
+def plan_experiments(
+    experiments: Sequence[Experiment], out: Path, seeds: int, budget: Budget, only: Sequence[str] = ()
+) -> list[Run]:
     runs = []
     for experiment in experiments:
         if budget == "quick" and experiment.quick is None:
@@ -268,10 +295,13 @@ def plan_experiments(experiments: Sequence[Experiment], out: Path, seeds: int, b
             recipe = experiment.recipe.with_settings(settings | {"seed": str(seed)})
             folder = out / "runs" / f"{recipe.name.replace('/', '-')}-{recipe.hash()}"
             share = recipe.steps * recipe.batch_size / (experiment.recipe.steps * experiment.recipe.batch_size)
-            if experiment.minutes is None:
-                runs.append(Run(experiment, recipe, folder, minutes_by_trial(recipe, experiment.reads)))
+            if experiment.minutes is not None:
+                minutes = experiment.minutes * share
+            elif is_asked(recipe, only) and not (folder / "measured.json").exists():
+                minutes = minutes_by_trial(recipe, experiment.reads)
             else:
-                runs.append(Run(experiment, recipe, folder, experiment.minutes * share))
+                minutes = 0.0  # which nobody asks for
+            runs.append(Run(experiment, recipe, folder, minutes))
     return runs
 
 
@@ -281,15 +311,23 @@ def plan_tried(study: Study, out: Path, budget: Budget) -> list[Run]:
 
 
 def plan_later(
-    study: Study, results: Sequence[Outcome], missing: Mapping[Run, str], out: Path, seeds: int, budget: Budget
+    study: Study,
+    results: Sequence[Outcome],
+    missing: Mapping[Run, str],
+    out: Path,
+    seeds: int,
+    budget: Budget,
+    only: Sequence[str] = (),
 ) -> list[Run]:
-    """The later runs of a study; none while others are still to be measured."""
-    measured = all(outcome.measured or outcome.diverged or missing[outcome.run] for outcome in results)
+    """The later runs of a study; none while others are still to be measured, though --only leaves them out."""
+    measured = all(
+        outcome.measured or outcome.diverged or missing[outcome.run] not in ("", LEFT_OUT) for outcome in results
+    )
     trials = sum(outcome.run.experiment.trial for outcome in results)
     searching = study.search is not None and trials < study.search.count(budget)
     if study.later is None or not measured or searching:
         return []
-    return plan_experiments(study.later.choose(results), out, seeds, budget)
+    return plan_experiments(study.later.choose(results), out, seeds, budget, only)
 
 
 def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -301,6 +339,13 @@ def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
         if other.recipe.name == name and other.recipe.seed == run.recipe.seed:
             return other
     raise SettingError(f"{run.recipe.name} takes its parameters from {name!r}, which is not trained before it")
+
+
+def missing_for(runs: Sequence[Run], data: Path | None, may_fetch: bool, only: Sequence[str]) -> dict[Run, str]:
+    """Why each run can't be carried out, or is not to be, "" where it is; see `missing_data`."""
+    return {
+        run: missing_data(run.experiment, data, may_fetch) if is_asked(run.recipe, only) else LEFT_OUT for run in runs
+    }
 
 
 def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> str:
@@ -350,37 +395,44 @@ def run_study(
     workers: int | None = None,
     compiled: bool = False,
     cluster: bool = False,
+    only: Sequence[str] = (),
 ) -> Path:
     """``facevalue study NAME``: train what is not trained, measure what is not measured, write the report.
 
     data: folder of the data sets, None for where ``datasets.find_dataset`` looks.  out: by default ``study-NAME`` here,
     with ``-quick`` behind it for that budget.  dry_run: print the plan, change nothing.  workers, compiled: as of
     ``training.train``, for experiments whose pictures are drawn.  cluster: whether on a Ray cluster, see ``cluster``.
+    only: names of recipes, or their ends, with * and ? as in file names: nothing else is trained, and nothing searched
+    for; what is measured already stays in the report.
     Returns the study's folder.
-    Raises SettingError for an unknown study, FaceValueError when stopped, or where nothing can run.
+    Raises SettingError for an unknown study or network, FaceValueError when stopped, or where nothing can run.
     """
     from facevalue.sources.datasets import find_dataset, is_here
 
     study = find_study(name)
     out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
-    runs = plan(study, out, seeds, budget)
-    missing = {run: missing_data(run.experiment, data, may_fetch=not dry_run) for run in runs}
+    runs = plan(study, out, seeds, budget, only)
+    missing = missing_for(runs, data, not dry_run, only)
     if dry_run:
         fetched = {run.experiment.dataset for run in runs if run.experiment.fetched and data is None}
         to_fetch = {name for name in fetched if name and not is_here(name)}
         tried = plan_tried(study, out, budget)
         runs = [*runs, *tried]
         missing |= dict.fromkeys(tried, "")
-        later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget)
-        missing |= {run: missing_data(run.experiment, data, may_fetch=False) for run in later}
-        print("\n".join(describe_plan([*runs, *later], missing, to_fetch)))
+        later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget, only)
+        missing |= missing_for(later, data, False, only)
+        asked = [run for run in (*runs, *later) if is_asked(run.recipe, only)]
+        print("\n".join(describe_plan(asked, missing, to_fetch)))
+        if only:
+            return out
         if study.search is not None and (left := study.search.count(budget) - len(tried)) > 0:
             print(describe_search(study.search, left, out, budget))
         if study.later is not None and not later:
             print(describe_later(study.later, out, seeds, budget))
         return out
-    if all(missing.values()):
-        find_dataset(runs[0].experiment.dataset, data)  # which says what is missing, and where to put it
+    asked = [run for run in runs if is_asked(run.recipe, only)]
+    if asked and all(missing[run] for run in asked):
+        find_dataset(asked[0].experiment.dataset, data)  # which says what is missing, and where to put it
         raise FaceValueError(f"no data for any experiment of {name}; name its folder with --data")
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
@@ -394,16 +446,19 @@ def run_study(
             carry_out(study, [*runs, *tried, run], known, out, budget, *options)
             return outcomes([run], known)[0]
 
-        study.search.go_on(out, budget, carry_out_one)
+        if not only:
+            study.search.go_on(out, budget, carry_out_one)
         tried = plan_tried(study, out, budget)
         runs = [*runs, *tried]
         missing |= dict.fromkeys(tried, "")
-    later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget)
+    later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget, only)
     if later:
         runs = [*runs, *later]
-        missing |= {run: missing_data(run.experiment, data, may_fetch=True) for run in later}
+        missing |= missing_for(later, data, True, only)
         tell_finished(later)
         carry_out(study, runs, missing, out, budget, *options)
+    elif not asked:
+        raise FaceValueError(f"{', '.join(only)}: decided on when the others of {name} are measured, which they aren't")
     results = outcomes(runs, missing)
     print("drawing the figures", file=sys.stderr, flush=True)
     drawings = list(study.draw(results, data))
@@ -786,6 +841,7 @@ def study_command(
     workers: int | None,
     compiled: bool,
     cluster: bool = False,
+    only: Sequence[str] = (),
 ) -> None:
     """``facevalue study NAME``: see `run_study`; prints the table.  NAME ``list`` prints the studies."""
     if name == "list":
@@ -801,6 +857,7 @@ def study_command(
         workers=workers,
         compiled=compiled,
         cluster=cluster,
+        only=only,
     )
     if not dry_run:
         lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
