@@ -307,7 +307,7 @@ def test_all_records_are_trained_on(name: str, data: Path) -> None:
     assert not whole.hold_out
     assert held == dataclasses.replace(whole, hold_out=True)
     known, _ = pictures.records(whole.dataset, data, "train", False)
-    bare = dataclasses.replace(whole, flip=False, shift=False, cut=False)
+    bare = dataclasses.replace(whole, flip=False, shift_px=0, cut=False)
     for source, count in ((bare, TRAIN), (dataclasses.replace(bare, hold_out=True), TRAIN - HELD_OUT)):
         seen = {picture.tobytes() for picture in source.batch(1, 0, count).pictures}
         assert seen == {picture.tobytes() for picture in pictures.as_rgb(known[:count])}
@@ -319,7 +319,7 @@ def test_flips_by_a_coin_come_in_any_epoch(data: Path) -> None:
     def flips(source: str) -> NDArray[np.bool_]:
         """(epochs, records) whether a picture was mirrored."""
         opened = assembly.make_source(dataclasses.replace(CIFAR_CNN, source=source), data)
-        opened = dataclasses.replace(opened, shift=False)
+        opened = dataclasses.replace(opened, shift_px=0)
         known, _ = pictures.records("cifar-10", data, "train", False)
         train = TRAIN - HELD_OUT
         rows = []
@@ -337,7 +337,7 @@ def test_flips_by_a_coin_come_in_any_epoch(data: Path) -> None:
     assert 0.4 < random.mean() < 0.6
 
 
-def test_far_shifts_go_up_to_four(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+def test_how_far_shifts_go(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     seen: list[NDArray[np.int64]] = []
     move = pictures.shifted
 
@@ -346,9 +346,10 @@ def test_far_shifts_go_up_to_four(monkeypatch: pytest.MonkeyPatch, data: Path) -
         return move(given, by)
 
     monkeypatch.setattr(pictures, "shifted", watch)
-    for name in ("pictures/cifar10-flip-shift", "pictures/cifar10-flip-far-shift-cut"):
+    variants = ("flip-near-shift", "flip-shift", "flip-far-shift-cut")
+    for name in (f"pictures/cifar10-{variant}" for variant in variants):
         assembly.make_source(dataclasses.replace(CIFAR_CNN, source=name), data).batch(1, 0, 300)
-    assert [sorted(set(by.ravel().tolist())) for by in seen] == [list(range(-2, 3)), list(range(-4, 5))]
+    assert [sorted(set(by.ravel().tolist())) for by in seen] == [list(range(-most, most + 1)) for most in (1, 2, 4)]
 
 
 # ---- recipes

@@ -17,6 +17,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from facevalue.sources.mnist import HELD_OUT_SEEDS, as_rgb, records_of
 
 VALIDATION_SHARE = 10  # one of so many training records
 OBFUSCATION_SEED = 1
-SHIFT_PX, FAR_SHIFT_PX = 2, 4  # at most, each way
+NEAR_SHIFT_PX, SHIFT_PX, FAR_SHIFT_PX = 1, 2, 4  # at most, each way
 CUT_SHARE = 0.375  # side of the square that is cut out, of the picture's
 
 CLASSES = {
@@ -68,8 +69,8 @@ class PictureSource:
 
     dataset: of CLASSES.  data: folder of the data sets, None for where ``find_dataset`` looks.
     obfuscated: pixels permuted.  flip: every other epoch mirrors a picture, which epochs is drawn for each; with
-    random_flip each epoch tosses a coin for each instead.  shift: by up to SHIFT_PX each way, FAR_SHIFT_PX where far,
-    the picture mirrored at its edge.  cut: a square somewhere is black.  hold_out: whether the last of the training
+    random_flip each epoch tosses a coin for each instead.  shift_px: by up to so many each way, the picture mirrored
+    at its edge.  cut: a square somewhere is black.  hold_out: whether the last of the training
     records are kept out.
     """
 
@@ -77,10 +78,9 @@ class PictureSource:
     data: Path | None = None
     obfuscated: bool = False
     flip: bool = False
-    shift: bool = False
+    shift_px: int = 0
     cut: bool = False
     random_flip: bool = False
-    far: bool = False
     hold_out: bool = True
 
     def counts(self) -> tuple[int, int]:
@@ -104,9 +104,8 @@ class PictureSource:
         elif self.flip:
             epoch = (step * count + np.arange(count)) // train
             taken = flipped(taken, (coins(train, seed)[chosen] + epoch) % 2 == 1)
-        if self.shift:
-            most = FAR_SHIFT_PX if self.far else SHIFT_PX
-            taken = shifted(taken, random.integers(-most, most + 1, (count, 2)))
+        if self.shift_px:
+            taken = shifted(taken, random.integers(-self.shift_px, self.shift_px + 1, (count, 2)))
         if self.cut:
             side = taken.shape[1]
             taken = cut_out(taken, random.integers(0, side, (count, 2)), round(CUT_SHARE * side))
@@ -124,20 +123,32 @@ class PictureSource:
         return LabelledBatch(as_rgb(pictures), classes)
 
 
-VARIANTS: dict[str, dict[str, bool]] = {
+class Variant(TypedDict, total=False):
+    """What a source does to its pictures, see ``PictureSource``."""
+
+    obfuscated: bool
+    flip: bool
+    shift_px: int
+    cut: bool
+    random_flip: bool
+    hold_out: bool
+
+
+VARIANTS: dict[str, Variant] = {
     "": {},
     "-obfuscated": {"obfuscated": True},
-    "-shift": {"shift": True},
+    "-shift": {"shift_px": SHIFT_PX},
     "-flip": {"flip": True},
-    "-flip-shift": {"flip": True, "shift": True},
-    "-random-flip-shift": {"random_flip": True, "shift": True},
-    "-flip-shift-cut": {"flip": True, "shift": True, "cut": True},
-    "-flip-far-shift-cut": {"flip": True, "shift": True, "far": True, "cut": True},
+    "-flip-near-shift": {"flip": True, "shift_px": NEAR_SHIFT_PX},
+    "-flip-shift": {"flip": True, "shift_px": SHIFT_PX},
+    "-random-flip-shift": {"random_flip": True, "shift_px": SHIFT_PX},
+    "-flip-shift-cut": {"flip": True, "shift_px": SHIFT_PX, "cut": True},
+    "-flip-far-shift-cut": {"flip": True, "shift_px": FAR_SHIFT_PX, "cut": True},
 }
 ON_ALL = "-all"
 VARIANTS |= {
-    f"{name}{ON_ALL}": VARIANTS[name] | {"hold_out": False}
-    for name in ("-shift", "-flip-shift", "-flip-shift-cut", "-flip-far-shift-cut")
+    f"{name}{ON_ALL}": {**VARIANTS[name], "hold_out": False}
+    for name in ("-shift", "-flip-near-shift", "-flip-shift", "-flip-shift-cut", "-flip-far-shift-cut")
 }
 SETS = {"pictures/fashion-mnist": "fashion-mnist", "pictures/cifar10": "cifar-10"}
 PICTURES = {name + variant: (dataset, variant) for name, dataset in SETS.items() for variant in VARIANTS}

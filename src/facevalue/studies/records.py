@@ -351,16 +351,16 @@ def draw_mistakes(answers: Sequence[Answer], batch: LabelledBatch, names: Sequen
 STUDY = Study(
     "records",
     "Records: what a small budget buys on small pictures",
-    "A convolutional network after airbench94 (Keller Jordan, 2024): patches whitened by a frozen first layer, filters "
-    "that start as the identity, Muon with filters kept at one length, smoothed labels, flips that alternate from "
-    "epoch to epoch, and shifts; trained longer, wider and with a square cut out for the long one. The fully connected "
-    "networks have batch norms, dropout, the same flips and shifts, and Muon; that of CIFAR-10 sees whitened principal "
-    "components. Settings were chosen with the last tenth of the training pictures as validation part; the figures are "
-    "of networks trained with them on all training pictures. Six looks are the picture, moved by a pixel both ways "
-    "along the diagonal, each mirrored too, their logits averaged. An ablation leaves one part out of the "
-    "convolutional network of CIFAR-10, trained for half its epochs on nine tenths, and is read on the validation part "
-    "alone. Minutes are of the whole training. Of losses the table gives the least and the most of the seeds; "
-    "results.csv has the validation figures of the records too.",
+    "A convolutional network after airbench94 (Keller Jordan, 2024): patches whitened by a frozen first layer, "
+    "filters that start as the identity, Muon with filters kept at one length, smoothed labels, flips that alternate "
+    "from epoch to epoch, and shifts; trained longer, wider and with a square cut out for the long one. The fully "
+    "connected networks have batch norms, dropout, flips and shifts; that of Fashion-MNIST learns with Muon, that of "
+    "CIFAR-10 sees whitened principal components and learns with AdamW. Settings were chosen with the last tenth of "
+    "the training pictures as validation part; the figures are of networks trained with them on all training "
+    "pictures. Six looks are the picture, moved by a pixel both ways along the diagonal, each mirrored too, their "
+    "logits averaged. An ablation leaves one part out of the convolutional network of CIFAR-10, trained for half its "
+    "epochs on nine tenths, and is read on the validation part alone. Minutes are of the whole training. Of losses "
+    "the table gives the least and the most of the seeds; results.csv has the validation figures of the records too.",
     experiments,
     draw,
     intervals,
