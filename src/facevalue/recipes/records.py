@@ -7,10 +7,10 @@ records/cifar10-cnn       airbench94 with Muon (Keller Jordan, 2024; 94.01 % in 
 records/cifar10-cnn-long  Its way on to 95 and 96 %: wider, with three convolutions and a shortcut in the last group,
                           shifts of 4 px and a square cut out.
 records/fashion-cnn       The same network on Fashion-MNIST, longer, with a square cut out.
-records/fashion-mlp       Dense layers of 1,024 with batch norms, dropout, smoothed labels, flips and shifts of 1 px; Muon
-                          in batches of 2,000, as making its steps orthogonal costs more than a small batch.
-records/cifar10-mlp       Dense layers of 2,048, 2,048 and 1,024 on whitened principal components, shifts of 2 px; AdamW,
-                          as the steps of matrices this wide would cost four fifths of Muon's time.
+records/fashion-mlp       Dense layers of 1,024 with batch norms, dropout, smoothed labels, flips and shifts of 1 px;
+                          Muon in batches of 2,000, as making its steps orthogonal costs more than a small batch.
+records/cifar10-mlp       Dense layers of 2,048, 2,048 and 1,024 on whitened principal components, shifts of 2 px;
+                          AdamW, as making steps of matrices this wide orthogonal would take four fifths of the time.
 records/...-validated     The same trained on nine tenths: what is chosen is chosen by their last tenth, and the above
                           are trained on all once it is. records/cifar10-mlp-plain-validated is not whitened.
 records/ablation-...      records/cifar10-cnn for half its epochs on nine tenths, whole and with one part left out or
