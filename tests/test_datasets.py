@@ -534,6 +534,20 @@ def test_an_explicit_folder_comes_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert find_dataset("mnist") == tmp_path / "variable" / "mnist"
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_digits_are_not_taken_for_clothes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    """All files of both sets have the same names."""
+    _, labels = write_mnist(tmp_path / "mnist", split="test", packed=packed)
+    monkeypatch.setitem(datasets._TEST_LABELS, "mnist", hashlib.sha256(labels.tobytes()).hexdigest())
+    with pytest.raises(FaceValueError, match="mnist: that is mnist, not fashion-mnist"):
+        find_dataset("fashion-mnist", tmp_path / "mnist")
+    (tmp_path / "mnist").rename(tmp_path / "fashion-mnist")
+    monkeypatch.setenv("FACEVALUE_DATA", str(tmp_path))
+    with pytest.raises(FaceValueError, match="that is mnist, not fashion-mnist"):
+        find_dataset("fashion-mnist")
+    assert find_dataset("mnist", tmp_path / "fashion-mnist") == tmp_path / "fashion-mnist"
+
+
 def test_svhn_has_one_folder_for_both_formats(tmp_path: Path) -> None:
     write_numbers(tmp_path / "svhn" / "train", GOOD)
     assert find_dataset("svhn-numbers", tmp_path) == tmp_path / "svhn"

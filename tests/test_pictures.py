@@ -90,6 +90,17 @@ def test_a_bad_batch_is_named(
     assert "\n" not in str(caught.value)
 
 
+def test_a_test_batch_that_ends_early_between_two_records(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(data / "cifar-10", tmp_path / "cifar-10")
+    monkeypatch.setattr(datasets, "CIFAR_BATCH", TRAIN // 5)
+    (folder / "test_batch.bin").write_bytes((folder / "test_batch.bin").read_bytes()[: 7 * datasets.CIFAR_RECORD])
+    with pytest.raises(FaceValueError, match=r"test_batch\.bin: 7 records where another batch has 20; fetch it again"):
+        read_cifar10(folder, "test")
+    assert len(read_cifar10(folder, "train")[0]) == TRAIN
+
+
 def test_cifar10_is_found_under_both_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("cifar-10", "cifar-10-batches-bin"):
         place = write_cifar(tmp_path / f"in {folder}", folder)

@@ -24,7 +24,7 @@ from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.export import export
-from facevalue.sources import mnist
+from facevalue.sources import datasets, mnist
 from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS
 from facevalue.sources.mnist import MnistSource, WrittenBatch
 from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, run_study
@@ -272,6 +272,32 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: 
     assert lines[9].endswith("not run: no data here")
     assert lines[10].startswith("10 runs, about 110 minutes")
     assert not out.exists()
+
+
+def test_only_strings_with_what_they_take_over(data: Path, tmp_path: Path) -> None:
+    command = ("digits", "--data", str(data), "--out", str(tmp_path), "--only", "sequences-ours")
+    plan = study(*command, "--dry-run").stdout.splitlines()
+    assert [line.split()[0] for line in plan] == ["digits/mnist-ours", "digits/sequences-ours", "2"]
+    done = study(*command)
+    assert done.exit_code == 0, done.output
+    assert {row["recipe"] for row in rows_of(tmp_path) if row["n"]} == {"digits/mnist-ours", "digits/sequences-ours"}
+
+
+def test_a_download_that_fails_is_told_and_tried_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries: list[str] = []
+
+    def refuse(name: str) -> Path:
+        tries.append(name)
+        raise FaceValueError(f"{name} has another hash")
+
+    monkeypatch.setattr(datasets, "fetch", refuse)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    with pytest.raises(FaceValueError, match="mnist has another hash"):
+        run_study("digits", out=tmp_path, seeds=3)
+    assert tries.count("mnist") == 2  # the second for the error
+    assert capsys.readouterr().err.count("mnist: mnist has another hash") == 1
 
 
 def test_a_dry_run_says_what_must_be_downloaded(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

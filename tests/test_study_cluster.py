@@ -17,20 +17,24 @@ from small_pictures import write_fashion
 
 from facevalue import studies
 from facevalue.cli import main
-from facevalue.errors import DivergedError, FaceValueError, MissingExtraError
+from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, StoppedError
 from facevalue.studies import Experiment, Measured, Study, Trained, cluster, mlp
 from facevalue.studies.pictures import measure
 
 DIES = "a worker dies here"
+KILLED, STOPPED = "killed", "stopped"
 TIMED = ("minutes", "hardware", "date")  # what is of a run and not of its recipe
 
 
 def measure_after_death(trained: Trained, data: Path | None) -> Measured:
-    """The measurement of a run whose first worker is killed while it measures."""
+    """The measurement of a run whose first worker is killed, or asked to stop, while it measures."""
     assert data is not None
     mark = data / DIES
     if mark.exists():
+        how = mark.read_text()
         mark.unlink()
+        if how == STOPPED:
+            raise StoppedError("stopped at step 2")
         os.kill(os.getpid(), signal.SIGKILL)
     return measure(trained, data)
 
@@ -90,11 +94,12 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
+@pytest.mark.parametrize("how", [KILLED, STOPPED])
 def test_the_same_results_as_alone_though_a_worker_is_killed(
-    two_nodes: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_nodes: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     alone = studies.run_study("mlp", data=data, out=tmp_path / "alone")
-    (data / DIES).touch()
+    (data / DIES).write_text(how)
     monkeypatch.chdir(tmp_path)
     command = ["study", "mlp", "--data", os.path.relpath(data), "--out", "together", "--cluster"]
     done = CliRunner().invoke(main, command)

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from small_pictures import TEST, TRAIN, write_cifar, write_fashion
 from facevalue import assembly, studies, training
 from facevalue.cli import main
 from facevalue.codecs import make_codec
+from facevalue.errors import DivergedError
 from facevalue.recipes import Recipe
 from facevalue.sources.datasets import ORIGINS
 from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
@@ -34,6 +36,7 @@ CHOSEN = {
     "obfuscated": ("fully connected, Fashion-MNIST", "fully connected, Fashion-MNIST, permuted"),
 }
 BRIEF = {"steps": "2", "batch_size": "8"}
+STANDARD = {"taken_from": "", "minutes": 1.0}
 
 
 def small(experiments: Sequence[Experiment]) -> list[Experiment]:
@@ -198,6 +201,25 @@ def test_the_best_are_chosen_by_validation_and_never_by_the_test_set() -> None:
     assert chosen[0].published == {(CIFAR, RIGHT): "leiden-2024's no. 1 46.6 %"}
 
 
+def test_a_seed_that_diverged_is_never_right(tmp_path: Path) -> None:
+    lucky, steady = outcome("1 layer", 1, 0.9, 0.9), outcome("1 layer", 2, 0.9, 0.9)
+    diverged = dataclasses.replace(steady, measured=None, why="diverged: step 3", diverged=True)
+    outcomes = [lucky, diverged, outcome("2 layers", 1, 0.5, 0.5), outcome("2 layers", 2, 0.5, 0.5)]
+    assert [one.title for one in best(outcomes, 2)] == ["2 layers", "1 layer"]
+    told = [dataclasses.replace(one, measured=one.measured and STANDARD | one.measured) for one in outcomes]
+    table = studies.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
+    assert "| 1 of 2, others diverged | 90.00 %" in table[2]
+    assert "| 2 | 50.00 %" in table[4]
+
+
+def test_one_that_diverged_stays_so_though_it_is_left_out(tmp_path: Path) -> None:
+    (run, other) = studies.plan_experiments(mlp.experiments()[:2], tmp_path, 1, "full")
+    run.folder.mkdir(parents=True)
+    studies.note_diverged(run, DivergedError("step 3: loss is nan; lower the rate"))
+    told = studies.outcomes([run, other], dict.fromkeys([run, other], studies.LEFT_OUT))
+    assert [one.why for one in told] == ["diverged: step 3: loss is nan", "not run: left out by --only"]
+
+
 def test_the_best_three_are_trained_unchanged_on_cifar10(finished: dict[str, Path]) -> None:
     for name in ("mlp", "cnn"):
         rows = [row for row in rows_of(finished[name]) if row["test"].endswith(VALIDATION)]
@@ -272,8 +294,27 @@ def test_only_what_there_is(data: Path, tmp_path: Path) -> None:
         patch.setattr(studies, "studies", lambda: {"mlp": dataclasses.replace(told, later=later)})
         done = CliRunner().invoke(main, [*command, "--only", "cifar10-*"])
     assert done.exit_code == 2
-    assert "cifar10-*: decided on when the others of mlp are measured, which they aren't" in done.stderr
+    assert "cifar10-*: not among what the others of mlp decide on, as far as measured" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_measured_of_later_ones_stays(finished: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    """More seeds of one network: the others lack them, so that nothing is decided on, and nothing is lost."""
+    folder = shutil.copytree(finished["cnn"], tmp_path / "cnn")
+    told = studies.find_study("cnn")
+    assert told.later is not None
+    later = dataclasses.replace(told.later, candidates=lambda: small(cnn.cifar_experiments()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies, "studies", lambda: {"cnn": dataclasses.replace(told, later=later)})
+        command = ["study", "cnn", "--data", str(data), "--out", str(folder), "--seeds", "2"]
+        done = CliRunner().invoke(main, [*command, "--only", "cnn-2-layers"])
+        assert done.exit_code == 0, done.output
+        plan = CliRunner().invoke(main, [*command, "--dry-run"]).stdout
+    before, after = (
+        {(row["experiment"], row["seed"]) for row in rows_of(one) if row["n"]} for one in (finished["cnn"], folder)
+    )
+    assert after == before | {("2 layers", "2")}
+    assert "then 6 runs of the best three by validation" in plan
 
 
 # ---- the plan

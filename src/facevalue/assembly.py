@@ -135,7 +135,7 @@ def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None
         "width_px": recipe.source == "digits/wild",
         "smoothing": any(head.kind == "classes" for head in codec.heads),
         "decay": recipe.schedule == "linear",
-        "weight_decay": recipe.optimizer in ("muon", "adamw", "muon-normed"),
+        "weight_decay": recipe.optimizer in ("muon", "adamw", "muon-normed", "momentum-normed"),
         "l2": recipe.optimizer in ("adam", "sgd", "momentum"),
     }
     asked = [name for name in settings if name in OF_NETWORK]

@@ -58,10 +58,11 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, name: str = "lock") -> Iterator[bool]:
+def claimed(folder: Path, name: str = "lock", wait: bool = False) -> Iterator[bool]:
     """Whether the folder is this process's alone meanwhile; always where the system has no such locks.
 
-    name: of the file that is locked there; it stays.  Raises FaceValueError where it can't be made.
+    name: of the file that is locked there; it stays.  wait: until it is.
+    Raises FaceValueError where the file can't be made.
     """
     if sys.platform == "win32":
         yield True
@@ -72,7 +73,7 @@ def claimed(folder: Path, name: str = "lock") -> Iterator[bool]:
         lock = (folder / name).open("w")
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return

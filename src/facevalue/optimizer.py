@@ -18,7 +18,7 @@ MOMENTUM = 0.9
 FILTER_RATE, BIAS_RATE, HEAD_RATE = 0.24, 0.053 * 2000, 0.67 * 2000 * 9**2
 FILTER_MOMENTUM, REST_MOMENTUM = 0.6, 0.85
 NORMED_STEPS = 3  # of Newton and Schulz
-OUTER = {"muon": ("trunk.0.", "out."), "muon-normed": ("out.",)}
+OUTER = {"muon": ("trunk.0.", "out."), "muon-normed": ("out.",), "momentum-normed": ("out.",)}
 """Beginnings of names that are not inside, by kind."""
 
 
@@ -54,6 +54,14 @@ def orthogonal_steps(
             yield parameter, step.reshape(parameter.shape)
 
 
+def steps_as_long(gradients: Iterable[tuple[nn.Parameter, Tensor]]) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    """Each parameter's gradient as long as if it were orthogonalised: the root of the less of its rows and columns."""
+    for parameter, gradient in gradients:
+        rows = parameter.shape[0]
+        length = min(rows, parameter.numel() // rows) ** 0.5
+        yield parameter, gradient * (length / (gradient.norm() + 1e-7))
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum whose step is orthogonalised, for filters of two or more dimensions (flattened to rows = outputs).
 
@@ -84,11 +92,15 @@ class Muon(torch.optim.Optimizer):
 class MuonNormed(torch.optim.Optimizer):
     """Muon as airbench94 has it (Keller Jordan, 2024): a filter is brought to its length, then takes the plain step.
 
-    The length is the root of its number of outputs, and so the only decay that there is.
+    The length is the root of its number of outputs, and so the only decay that there is.  orthogonal: False takes the
+    momentum itself as the step, brought to the length that an orthogonal one has: what is left is orthogonality alone.
     """
 
-    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = FILTER_MOMENTUM) -> None:
+    def __init__(
+        self, params: list[nn.Parameter], lr: float, momentum: float = FILTER_MOMENTUM, orthogonal: bool = True
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
+        self.orthogonal = orthogonal
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -101,7 +113,8 @@ class MuonNormed(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(gradient)
                 state["momentum"].mul_(group["momentum"]).add_(gradient)
                 gradients.append((parameter, gradient.add(state["momentum"], alpha=group["momentum"])))
-            for parameter, step in orthogonal_steps(gradients, NORMED_STEPS):
+            steps = orthogonal_steps(gradients, NORMED_STEPS) if self.orthogonal else steps_as_long(gradients)
+            for parameter, step in steps:
                 parameter.mul_(parameter.shape[0] ** 0.5 / parameter.norm())
                 parameter.add_(step, alpha=-group["lr"])
 
@@ -115,8 +128,9 @@ def make_optimizers(
     ``adamw``, ``sgd`` without momentum or ``momentum``, sgd with Nesterov's, on all.  weight_decay: of muon and adamw,
     on filters and matrices.  l2: of adam, sgd and momentum, on the same; the gradient of l2 / 2 times their squared
     sum, as a term of the loss gives it.
-    ``muon-normed``: MuonNormed on filters and matrices inside, with Nesterov's SGD on the rest at the multiples of the
-    rate that airbench94 has; each step at the full rate takes weight_decay of the rest away.
+    ``muon-normed``, and ``momentum-normed`` without orthogonal steps: MuonNormed on filters and matrices inside, with
+    Nesterov's SGD on the rest at the multiples of the rate that airbench94 has; each step at the full rate takes
+    weight_decay of the rest away.
     """
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -130,12 +144,13 @@ def make_optimizers(
             Muon(filters, lr, weight_decay),
             torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
         ]
-    if kind == "muon-normed":
+    if kind in ("muon-normed", "momentum-normed"):
         head = [parameter for parameter in rest if parameter.ndim >= 2]
         biases = [parameter for parameter in rest if parameter.ndim < 2]
         groups = [rest_group(biases, lr, BIAS_RATE, weight_decay)]
         groups += [rest_group([matrix], lr, HEAD_RATE / matrix.shape[1] ** 2, weight_decay) for matrix in head]
-        return [MuonNormed(filters, lr), torch.optim.SGD(groups, lr=lr, momentum=REST_MOMENTUM, nesterov=True)]
+        normed = MuonNormed(filters, lr, orthogonal=kind == "muon-normed")
+        return [normed, torch.optim.SGD(groups, lr=lr, momentum=REST_MOMENTUM, nesterov=True)]
     shrink = weight_decay if kind == "adamw" else l2
     groups = [{"params": filters, "weight_decay": shrink}, {"params": rest, "weight_decay": 0.0}]
     if kind == "adamw":

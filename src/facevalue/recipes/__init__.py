@@ -20,7 +20,7 @@ LATER = (
 )
 LARGEST_SEED = 999_999  # larger ones are those of held-out pictures
 CHOICES = {
-    "optimizer": ("muon", "adam", "adamw", "sgd", "momentum", "muon-normed"),
+    "optimizer": ("muon", "adam", "adamw", "sgd", "momentum", "muon-normed", "momentum-normed"),
     "schedule": ("linear", "constant", "staircase", "plateau"),
 }
 
@@ -37,10 +37,11 @@ class Recipe:
     takes a tenth of it when three epochs gained nothing on the validation part of the source, ends after nine such, at
     the latest after ``steps``, and keeps the weights of the best epoch.
     optimizer: muon, adam, adamw, sgd, which has no momentum, momentum, which is sgd with 0.9 of Nesterov's, or
-    muon-normed, which keeps filters at one length and takes multiples of the rate for the rest, see ``optimizer``.
-    weight_decay: of muon and adamw; of muon-normed the share of all but filters that a step takes away.  l2: of adam,
-    sgd and momentum, half of it times the sum of the squared filters and matrices is in the loss.  dropout: after the
-    dense layer of networks that have it.  smoothing: of the labels of heads of classes.
+    muon-normed, which keeps filters at one length and takes multiples of the rate for the rest, or momentum-normed,
+    whose steps are as long but not orthogonal, see ``optimizer``.
+    weight_decay: of muon and adamw; of both normed ones the share of all but filters that a step takes away.  l2: of
+    adam, sgd and momentum, half of it times the sum of the squared filters and matrices is in the loss.  dropout: after
+    the dense layer of networks that have it.  smoothing: of the labels of heads of classes.
     parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
     pretrained: what the trunk starts from and mostly keeps, of ``networks.pretrained.WEIGHTS`` or a file; "" for none.
     channels, kernel, activations: of ``networks.mlp``, ``networks.cnn`` and ``networks.records``, which see them.

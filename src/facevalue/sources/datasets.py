@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import gzip
+import hashlib
 import importlib
 import math
 import os
@@ -132,6 +133,7 @@ def _fill(content: bytearray, stream: IO[bytes], size: int) -> None:
 # ---- CIFAR-10
 
 CIFAR_PX, CIFAR_CLASSES = 32, 10
+CIFAR_BATCH = 10_000  # records of each of the six
 CIFAR_RECORD = 1 + 3 * CIFAR_PX * CIFAR_PX  # bytes: the label, then red, green and blue
 _CIFAR_BATCHES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
 
@@ -139,11 +141,13 @@ _CIFAR_BATCHES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "t
 def read_cifar10(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
     """Pictures (N, 32, 32, 3) and labels, 0..9, of a folder with the batches of CIFAR-10's binary version.
 
-    Raises FaceValueError for batches that are absent, cut off or of different lengths, LabelError naming the record of
+    Raises FaceValueError for batches that are absent, cut off or shorter than another, LabelError naming the record of
     a label above 9.  Format: records of 3,073 bytes, as CIFAR-10's page defines it.
     """
     batches = [(Path(folder) / name, _read_cifar_batch(Path(folder) / name)) for name in _CIFAR_BATCHES[split]]
-    most = max(len(records) for _, records in batches)
+    siblings = [Path(folder) / name for names in _CIFAR_BATCHES.values() for name in names]
+    whole = any(path.is_file() and path.stat().st_size == CIFAR_BATCH * CIFAR_RECORD for path in siblings)
+    most = max(CIFAR_BATCH * whole, *(len(records) for _, records in batches))
     for path, records in batches:
         if len(records) != most:
             raise FaceValueError(f"{path}: {len(records)} records where another batch has {most}; fetch it again")
@@ -497,27 +501,50 @@ ORIGINS = {
 }
 
 
+_TEST_LABELS = {
+    "mnist": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    "fashion-mnist": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+}
+"""SHA-256 of the labels of the test set, of data sets whose files have the same names."""
+
+
 def find_dataset(name: str, data: str | Path | None = None) -> Path:
     """The folder of a data set: in `data` where given, else below FACEVALUE_DATA, else downloaded by `fetch`.
 
     name: one of ORIGINS.  data: the folder itself, or one that holds it under the data set's name.
-    Raises FaceValueError where it is not found and can't be downloaded, saying where it may be put.
+    Raises FaceValueError where it is not found and can't be downloaded, saying where it may be put, and where another
+    one lies in its place, whose files have the same names.
     """
     origin = _origin(name)
     inside = [origin.archive[2]] if origin.archive else []
     if data is not None:
         for folder in (*(Path(data) / name for name in (origin.folder, *inside)), Path(data)):
             if any(_in_place(folder, file) for file in origin.files):
-                return folder
+                return _not_another(folder, name)
         raise FaceValueError(
             f"{data}: no {name} there; expected {_list_files(origin)} in it or in its folder {origin.folder}"
         )
     for folder in _folders_of_variable(origin):
         if any(_in_place(folder, file) for file in origin.files):
-            return folder
+            return _not_another(folder, name)
     if origin.address:
         return fetch(name)
     raise FaceValueError(f"{name} is not found, and facevalue doesn't download it: {_where_to_put(origin)}")
+
+
+def _not_another(folder: Path, name: str) -> Path:
+    """The folder. Raises FaceValueError where the labels in it are those of another data set."""
+    if name not in _TEST_LABELS:
+        return folder
+    try:
+        labels = read_idx(_idx_file(folder, _IDX_STEMS["test"].format("labels-idx1")))
+    except FaceValueError:  # which whoever reads them says
+        return folder
+    digest = hashlib.sha256(labels.tobytes()).hexdigest()
+    for other, known in _TEST_LABELS.items():
+        if other != name and digest == known:
+            raise FaceValueError(f"{folder}: that is {other}, not {name}")
+    return folder
 
 
 def _folders_of_variable(origin: Origin) -> list[Path]:

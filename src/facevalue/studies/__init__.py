@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Budget = Literal["quick", "full"]
+FEW_SEEDS = 3
 AT_ONCE = 500  # pictures that a measurement gives the network together
 
 
@@ -261,26 +262,34 @@ def plan(study: Study, out: Path, seeds: int, budget: Budget, only: Sequence[str
     """Every run of a study but later ones, in order: experiment by experiment, seeds 1, 2, ... of each.
 
     only: as of `run_study`; of others the minutes are not estimated.
-    Raises SettingError where one of them fits no network of the study.
     """
+    return plan_experiments(study.experiments(), out, seeds, budget, only)
+
+
+def with_sources(study: Study, only: Sequence[str]) -> tuple[str, ...]:
+    """The patterns, and the names of what the networks that they fit take their parameters from."""
     experiments = study.experiments()
-    known = [*experiments, *(study.later.candidates() if study.later is not None else ())]
+    return (*only, *{one.takes_from for one in experiments if only and one.takes_from and is_asked(one.recipe, only)})
+
+
+def check_only(study: Study, runs: Sequence[Run], only: Sequence[str]) -> None:
+    """Raise SettingError for a pattern that fits none of the runs, nor what may be decided on later."""
+    known = [run.recipe.name for run in runs]
+    known += [one.recipe.name for one in (study.later.candidates() if study.later is not None else ())]
     for pattern in only:
-        if not any(is_asked(experiment.recipe, [pattern]) for experiment in known):
-            names = ", ".join(dict.fromkeys(experiment.recipe.name for experiment in known))
+        if not any(fits(name, pattern) for name in known):
+            names = ", ".join(dict.fromkeys(known))
             raise SettingError(f"--only {pattern!r} fits no network of the study {study.name} (there are: {names})")
-    return plan_experiments(experiments, out, seeds, budget, only)
 
 
 def is_asked(recipe: Recipe, only: Sequence[str]) -> bool:
-    """Whether a recipe's name, or its end, fits one of the patterns; every one does where there are none."""
-    names = (recipe.name, short_name(recipe))
-    return not only or any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in only)
+    """Whether a recipe fits one of the patterns; every one does where there are none."""
+    return not only or any(fits(recipe.name, pattern) for pattern in only)
 
 
-def short_name(recipe: Recipe) -> str:
-    """The end of its name: of "records/fashion-mlp" "fashion-mlp"."""
-    return recipe.name.rpartition("/")[2]
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name, or its end as "fashion-mlp" of "records/fashion-mlp", fits a pattern as of file names."""
+    return any(fnmatch.fnmatchcase(one, pattern) for one in (name, name.rpartition("/")[2]))
 
 
 def plan_experiments(
@@ -310,6 +319,15 @@ def plan_tried(study: Study, out: Path, budget: Budget) -> list[Run]:
     return plan_experiments(study.search.tried(out, budget), out, 1, budget) if study.search is not None else []
 
 
+def is_decided(study: Study, results: Sequence[Outcome], missing: Mapping[Run, str], budget: Budget) -> bool:
+    """Whether all is measured that a study's later runs depend on."""
+    measured = all(
+        outcome.measured or outcome.diverged or missing[outcome.run] not in ("", LEFT_OUT) for outcome in results
+    )
+    trials = sum(outcome.run.experiment.trial for outcome in results)
+    return measured and (study.search is None or trials >= study.search.count(budget))
+
+
 def plan_later(
     study: Study,
     results: Sequence[Outcome],
@@ -319,15 +337,14 @@ def plan_later(
     budget: Budget,
     only: Sequence[str] = (),
 ) -> list[Run]:
-    """The later runs of a study; none while others are still to be measured, though --only leaves them out."""
-    measured = all(
-        outcome.measured or outcome.diverged or missing[outcome.run] not in ("", LEFT_OUT) for outcome in results
-    )
-    trials = sum(outcome.run.experiment.trial for outcome in results)
-    searching = study.search is not None and trials < study.search.count(budget)
-    if study.later is None or not measured or searching:
+    """The later runs of a study; while they are not decided on, those that are measured already."""
+    if study.later is None:
         return []
-    return plan_experiments(study.later.choose(results), out, seeds, budget, only)
+    if is_decided(study, results, missing, budget):
+        return plan_experiments(study.later.choose(results), out, seeds, budget, only)
+    may_be = plan_experiments(study.later.candidates(), out, seeds, budget, ("",))
+    others = {outcome.run.folder for outcome in results}
+    return [run for run in may_be if run.folder not in others and is_done(run, may_be)]
 
 
 def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -341,17 +358,30 @@ def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
     raise SettingError(f"{run.recipe.name} takes its parameters from {name!r}, which is not trained before it")
 
 
-def missing_for(runs: Sequence[Run], data: Path | None, may_fetch: bool, only: Sequence[str]) -> dict[Run, str]:
-    """Why each run can't be carried out, or is not to be, "" where it is; see `missing_data`."""
-    return {
-        run: missing_data(run.experiment, data, may_fetch) if is_asked(run.recipe, only) else LEFT_OUT for run in runs
-    }
+def missing_for(
+    runs: Sequence[Run], data: Path | None, may_fetch: bool, only: Sequence[str], known: dict[tuple[str, str], str]
+) -> dict[Run, str]:
+    """Why each run can't be carried out, or is not to be, "" where it is; see `missing_data`.
+
+    known: why data are not there, by data set and pretrained weights; grows, so that nothing is looked for twice.
+    """
+    missing = {}
+    for run in runs:
+        if not is_asked(run.recipe, only):
+            missing[run] = LEFT_OUT
+            continue
+        needs = run.experiment.dataset, run.recipe.pretrained
+        if needs not in known:
+            known[needs] = missing_data(run.experiment, data, may_fetch)
+        missing[run] = known[needs]
+    return missing
 
 
 def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> str:
     """Why an experiment can't run for want of data, "" where it can.
 
-    may_fetch: whether to download what may be; else what could be downloaded counts as there.
+    may_fetch: whether to download what may be, and to say on standard error what went wrong; else what could be
+    downloaded counts as there.
     """
     from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS, find_dataset
 
@@ -374,8 +404,11 @@ def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> 
             folder = find_dataset(experiment.dataset, place)
         else:
             return "" if fetched else "no data here"
-    except FaceValueError:
-        return "" if fetched and not may_fetch else "no data here"
+    except FaceValueError as error:
+        if not may_fetch:
+            return "" if fetched else "no data here"
+        print(f"{experiment.dataset}: {error}", file=sys.stderr, flush=True)
+        return "no data here"
     files = [folder / file for file in ORIGINS[experiment.dataset].files]
     here = all(file.is_file() or file.with_name(file.name.removesuffix(".gz")).is_file() for file in files)
     return "" if here else "no data here"
@@ -411,29 +444,33 @@ def run_study(
 
     study = find_study(name)
     out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
+    only = with_sources(study, only)
     runs = plan(study, out, seeds, budget, only)
-    missing = missing_for(runs, data, not dry_run, only)
+    tried = plan_tried(study, out, budget)
+    known: dict[tuple[str, str], str] = {}
+    missing = missing_for(runs, data, not dry_run, only, known) | dict.fromkeys(tried, "")
+    results = outcomes([*runs, *tried], missing)
+    later = plan_later(study, results, missing, out, seeds, budget, only)
+    check_only(study, [*runs, *tried, *later], only)
     if dry_run:
         fetched = {run.experiment.dataset for run in runs if run.experiment.fetched and data is None}
         to_fetch = {name for name in fetched if name and not is_here(name)}
-        tried = plan_tried(study, out, budget)
-        runs = [*runs, *tried]
-        missing |= dict.fromkeys(tried, "")
-        later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget, only)
-        missing |= missing_for(later, data, False, only)
-        asked = [run for run in (*runs, *later) if is_asked(run.recipe, only)]
-        print("\n".join(describe_plan(asked, missing, to_fetch)))
+        missing |= missing_for(later, data, False, only, known)
+        runs = [run for run in (*runs, *tried, *later) if is_asked(run.recipe, only)]
+        print("\n".join(describe_plan(runs, missing, to_fetch)))
         if only:
             return out
         if study.search is not None and (left := study.search.count(budget) - len(tried)) > 0:
             print(describe_search(study.search, left, out, budget))
-        if study.later is not None and not later:
+        if study.later is not None and not is_decided(study, results, missing, budget):
             print(describe_later(study.later, out, seeds, budget))
         return out
     asked = [run for run in runs if is_asked(run.recipe, only)]
     if asked and all(missing[run] for run in asked):
-        find_dataset(asked[0].experiment.dataset, data)  # which says what is missing, and where to put it
-        raise FaceValueError(f"no data for any experiment of {name}; name its folder with --data")
+        for run in asked:
+            if run.experiment.dataset:
+                find_dataset(run.experiment.dataset, data)  # which says what is missing, and where to put it
+        raise FaceValueError(f"nothing of {name} can be trained: {missing[asked[0]]}; name a folder with --data")
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
     carry_out(study, runs, missing, out, budget, *options)
@@ -454,18 +491,14 @@ def run_study(
     later = plan_later(study, outcomes(runs, missing), missing, out, seeds, budget, only)
     if later:
         runs = [*runs, *later]
-        missing |= missing_for(later, data, True, only)
+        missing |= missing_for(later, data, True, only, known)
         tell_finished(later)
         carry_out(study, runs, missing, out, budget, *options)
-    elif not asked:
-        raise FaceValueError(f"{', '.join(only)}: decided on when the others of {name} are measured, which they aren't")
+    if not any(is_asked(run.recipe, only) for run in runs):
+        raise FaceValueError(f"{', '.join(only)}: not among what the others of {name} decide on, as far as measured")
     results = outcomes(runs, missing)
     print("drawing the figures", file=sys.stderr, flush=True)
-    drawings = list(study.draw(results, data))
-    make_folder(out / "figures")
-    for drawing in drawings:
-        write_whole(out / "figures" / drawing.name, drawing.png)
-    write_table(study, results, out, budget, drawings)
+    write_table(study, results, out, budget, list(study.draw(results, data)))
     return out
 
 
@@ -652,7 +685,7 @@ def outcomes(runs: Sequence[Run], missing: Mapping[Run, str]) -> list[Outcome]:
     results = []
     for run in runs:
         diverged = read_diverged(run)
-        why = f"not run: {missing[run]}" if missing[run] else diverged or "not run yet"
+        why = diverged or (f"not run: {missing[run]}" if missing[run] else "not run yet")
         results.append(Outcome(run, read_measured(run, runs), why, bool(diverged)))
     return results
 
@@ -728,7 +761,7 @@ def tell_trials() -> None:
 def write_table(
     study: Study, results: Sequence[Outcome], out: Path, budget: Budget, drawings: Sequence[Drawing]
 ) -> None:
-    """results.csv, a row for each figure of each seed, and report.md."""
+    """results.csv, a row for each figure of each seed, the drawings, and report.md; by one process at a time."""
     columns = [
         *("study", "budget", "experiment", "recipe", "recipe_hash", "seed", "test", "metric", "value", "unit", "n"),
         *(
@@ -768,8 +801,12 @@ def write_table(
             figures = {"test": score.test, "metric": score.metric, "value": f"{score.value:.6f}", "unit": score.unit}
             published = run.experiment.published.get((score.test, score.metric), "")
             table.writerow(row | figures | {"n": score.count, "published": published})
-    write_whole(out / "results.csv", stream.getvalue().encode())
-    write_whole(out / "report.md", report(study, results, budget, drawings).encode())
+    make_folder(out / "figures" if drawings else out)
+    with claimed(out, ".lock", wait=True):
+        write_whole(out / "results.csv", stream.getvalue().encode())
+        for drawing in drawings:
+            write_whole(out / "figures" / drawing.name, drawing.png)
+        write_whole(out / "report.md", report(study, results, budget, drawings).encode())
 
 
 def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: Sequence[Drawing]) -> str:
@@ -791,7 +828,9 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
         "",
         f"* Made by `{command}`, {' to '.join(dates[:: max(1, len(dates) - 1)]) or 'not yet'}.",
         f"* On {'; '.join(machines) or 'nothing yet'}. facevalue {', '.join(versions) or __version__}.",
-        f"* Each test set was read once, after training. n is its size; {spread}.",
+        f"* Each test set was read once, after training. n is its size; {spread}."
+        + f" {FEW_SEEDS} seeds or more tell how much of a figure is luck." * (seeds < FEW_SEEDS),
+        "* Minutes are of the whole training by the clock on the wall, the least of the seeds, as machines are shared.",
         "",
         *table_lines(results, study),
     ]
@@ -817,7 +856,10 @@ def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
         taken = bool(done[0].measured and done[0].measured["taken_from"])
         steps = "as above" if taken else f"{first.run.recipe.steps:,} × {first.run.recipe.batch_size}"
         spent = [outcome.measured["minutes"] for outcome in done if outcome.measured]
-        minutes = "0" if taken else f"{sum(spent) / len(spent):.1f}"
+        minutes = "0" if taken else f"{min(spent):.1f}"
+        seeds = (
+            f"{len(done)} of {len(group)}, others diverged" if any(one.diverged for one in group) else str(len(done))
+        )
         intervals = study.interval(done) if study.interval is not None else {}
         for index, score in enumerate(done[0].scores()):
             values = [outcome.scores()[index].value for outcome in done]
@@ -826,7 +868,7 @@ def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
                 low, high = intervals.get((score.test, score.metric), (min(values), max(values)))
                 mean += f" ({score.text(low)} to {score.text(high)})"
             figure = published.get((score.test, score.metric), "")
-            cells = (score.test, score.metric, f"{score.count:,}", str(len(done)), mean, figure, steps, minutes)
+            cells = (score.test, score.metric, f"{score.count:,}", seeds, mean, figure, steps, minutes)
             rows.append((experiment, *cells))
     return [f"| {' | '.join(row)} |" for row in rows]
 

@@ -67,6 +67,8 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
         ]
         for name, when in (("before the first step", "start"), ("after the last", "end"))
     }
+    if not any(panels.values()):
+        return
     yield Drawing(
         "gradients.png",
         "Norm of the gradient of each layer's weights over a training batch, seed 1. A softmax over many units hands "

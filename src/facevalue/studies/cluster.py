@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.errors import FaceValueError, MissingExtraError, StoppedError
 from facevalue.files import make_folder, write_whole
+from facevalue.sources.datasets import DATA_VARIABLE
 from facevalue.studies import Run, carry_out_run, finished_row
 
 RETRIES = 3  # of a run whose worker dies
@@ -40,9 +42,10 @@ def carry_out_on_cluster(runs: Sequence[Run], data: Path | None, done: Callable[
         ray.init(log_to_driver=False, logging_level="warning")
     try:
         gpus = 1 if ray.cluster_resources().get("GPU", 0) else 0
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(carry_out_there)
+        again = {"max_retries": RETRIES, "retry_exceptions": [StoppedError]}  # lost, or asked to stop
+        task = ray.remote(num_cpus=1, num_gpus=gpus, **again)(carry_out_there)
         place = data.resolve() if data is not None else None
-        given: dict[Any, Run] = {task.remote(away(run), place): run for run in runs}
+        given: dict[Any, Run] = {task.remote(away(run), place, os.environ.get(DATA_VARIABLE)): run for run in runs}
         collect(ray, given, done)
     finally:
         if ours:
@@ -59,7 +62,8 @@ def collect(ray: Any, given: dict[Any, Run], done: Callable[[], None]) -> None:
         try:
             keep(run.folder, ray.get(first))
         except ray.exceptions.RayTaskError as error:
-            failed = failed or f"{run.name}: {str(error.cause).splitlines()[0]}"
+            why = str(error.cause).partition("\n")[0] or type(error.cause).__name__
+            failed = failed or f"{run.name}: {why}"
             print(f"{ended}: failed", file=sys.stderr, flush=True)
         except ray.exceptions.RayError as error:
             failed = failed or f"{run.name}: its worker was lost {1 + RETRIES} times ({type(error).__name__})"
@@ -76,8 +80,13 @@ def away(run: Run) -> Run:
     return dataclasses.replace(run, folder=run.folder.resolve())
 
 
-def carry_out_there(run: Run, data: Path | None) -> dict[str, bytes]:
-    """The task: train and measure. Returns the files of the run's folder by name."""
+def carry_out_there(run: Run, data: Path | None, variable: str | None) -> dict[str, bytes]:
+    """The task: train and measure.  variable: of the environment, for data that are not named here.
+
+    Returns the files of the run's folder by name.
+    """
+    if variable is not None:
+        os.environ[DATA_VARIABLE] = variable
     make_folder(run.folder)
     carry_out_run(run, [run], data, 0, False)
     return {path.name: path.read_bytes() for path in sorted(run.folder.iterdir()) if path.is_file()}

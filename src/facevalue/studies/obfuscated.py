@@ -62,7 +62,10 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
             tell_loss(groups, network, test) for network in NETWORKS if title_of(network, test) in groups
         )
         rows = rows_of(outcomes, test, {})
-        yield Drawing(f"right-{dataset}.png", f"What the permutation costs: {caption}.", plot_rows(rows, test))
+        told = (
+            f"What the permutation costs: {caption}." if caption else "Permuted, with nothing to compare it with yet."
+        )
+        yield Drawing(f"right-{dataset}.png", told, plot_rows(rows, test))
         curves = [
             read_curve(group[0].run.folder, "held_out/right", title) for title, group in groups.items() if test in title
         ]

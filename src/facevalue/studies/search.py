@@ -1,4 +1,4 @@
-"""Search: random and TPE search over what the reports tuned by hand, against their settings, at equal cost.
+"""Search: random and TPE search over what the reports tuned by hand, against their settings, on as many pictures each.
 
 by hand ──► trained, read                                                                                          ┐
 random ──► N settings, each trained on as many pictures ──► the best by validation ──► every seed ──► the test set ├──►
@@ -270,13 +270,14 @@ def settings_of(outcome: Outcome) -> str:
 STUDY = Study(
     "search",
     "Search: random and TPE against a hand",
-    "The reports tuned by hand: batches of 62 to 128, rates from 1e-3 to 1e-6, dropout of 0.1 to 0.7, kernels of 3 or "
-    "5. Here the same ranges are searched on Fashion-MNIST at random and by the tree-structured Parzen estimator of "
-    f"Optuna, {TRIALS['full']} trainings each, for a network of two convolutions of 32 and 64 channels and a dense "
-    f"layer of 128. Every training sees as many pictures, {BY_HAND.steps} batches of {BY_HAND.batch_size} or so; the "
-    "searches see the validation part alone. By hand means batches of 128, 1e-3, dropout of 0.3 and kernels of 3, "
-    "trained as long. The best of each search by validation is trained anew with every seed and read on the test set. "
-    "The last tenth of the training pictures is for validation. results.csv has every training of the searches.",
+    "The reports tuned by hand: batches of 62 to 128, rates from 1e-3 to 1e-6, dropout of 0.1 to 0.7, kernels of 3 "
+    "or 5. Here the same ranges are searched on Fashion-MNIST at random and by the tree-structured Parzen estimator "
+    f"of Optuna, {TRIALS['full']} trainings each, for a network of two convolutions of 32 and 64 channels and a "
+    f"dense layer of 128. Every training sees as many pictures, {BY_HAND.steps} batches of {BY_HAND.batch_size} or "
+    "so; the searches see the validation part alone. By hand means batches of 128, 1e-3, dropout of 0.3 and kernels "
+    "of 3: one training, on as many pictures; what the reports' own sweeps cost is not told. The best of each "
+    "search by validation is trained anew with every seed and read on the test set. The last tenth of the training "
+    "pictures is for validation. results.csv has every training of the searches.",
     experiments,
     draw,
     intervals,
