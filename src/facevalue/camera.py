@@ -244,12 +244,13 @@ class NewestFrame:
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
         self._wanted = threading.Event()
+        self._asked = False  # for a frame that has not been handed out
         self._stopped = threading.Event()
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._keep_emptying, name="facevalue-camera", daemon=True)
 
     def __enter__(self) -> NewestFrame:
-        self._wanted.set()
+        self._ask()
         self._thread.start()
         return self
 
@@ -259,14 +260,22 @@ class NewestFrame:
 
     def wait_for(self, ending: Ending) -> Frame | None:
         """The next frame that the camera takes; None where it is gone or stalled, or where ending is asked."""
-        self._wanted.set()
+        self._ask()
         until = time.monotonic() + STALLED_SECONDS
         while not ending.asked and time.monotonic() < until:
             try:
-                return self._answers.get(timeout=0.1)
+                answer = self._answers.get(timeout=0.1)
             except queue.Empty:
                 continue
+            self._asked = False
+            return answer
         return None
+
+    def _ask(self) -> None:
+        """For one frame, unless it is asked for already: of two the second would be old when it is handed out."""
+        if not self._asked:
+            self._asked = True
+            self._wanted.set()
 
     def _keep_emptying(self) -> None:
         grabbed = misses = 0
