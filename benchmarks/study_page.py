@@ -20,6 +20,8 @@ import click
 from PIL import Image
 from publish import ROOT, replace_between
 
+from facevalue.studies import LEFT_OUT
+
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64
 FIGURE = re.compile(r"\d+(?:\.\d+)? (?:%|min\b)")
@@ -40,7 +42,8 @@ def unknown_figures(page: str) -> list[str]:
 
 
 def kept_rows(page: str, table: list[str]) -> list[str]:
-    """The table without the measures that the page doesn't ask for."""
+    """The table without the measures that the page doesn't ask for, and without what --only left out."""
+    table = [row for row in table if LEFT_OUT not in row]
     asked = MEASURES.search(page)
     if asked is None:
         return table

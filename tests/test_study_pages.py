@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from facevalue.studies import LEFT_OUT
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "studies").glob("*.md"))
 REPORT = """# A study
@@ -90,6 +92,15 @@ def test_a_page_may_keep_to_some_measures(study_page: ModuleType, study: Path) -
     assert done.output.endswith(": 1 rows\n")
     assert "| theirs |" not in page.read_text()
     assert "| ours | right |" in page.read_text()
+
+
+def test_what_was_left_out_is_not_published(study_page: ModuleType, study: Path) -> None:
+    page = write_page(study_page.PAGES, "It reads 99.67 %.")
+    report = (study / "report.md").read_text().rstrip("\n")
+    (study / "report.md").write_text(f"{report}\n| another |  |  |  | 0 | not run: {LEFT_OUT} |  |  |  |\n")
+    assert CliRunner().invoke(study_page.main, [str(study)]).exit_code == 0
+    assert "| ours | right |" in page.read_text()
+    assert "| another |" not in page.read_text()
 
 
 @pytest.mark.parametrize(
