@@ -18,7 +18,8 @@ MOMENTUM = 0.9
 FILTER_RATE, BIAS_RATE, HEAD_RATE = 0.24, 0.053 * 2000, 0.67 * 2000 * 9**2
 FILTER_MOMENTUM, REST_MOMENTUM = 0.6, 0.85
 NORMED_STEPS = 3  # of Newton and Schulz
-OUTER = {"muon": ("trunk.0.", "out."), "muon-normed": ("out.",), "momentum-normed": ("out.",)}
+NORMED = ("muon-normed", "momentum-normed")
+OUTER = {"muon": ("trunk.0.", "out."), **dict.fromkeys(NORMED, ("out.",))}
 """Beginnings of names that are not inside, by kind."""
 
 
@@ -144,7 +145,7 @@ def make_optimizers(
             Muon(filters, lr, weight_decay),
             torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
         ]
-    if kind in ("muon-normed", "momentum-normed"):
+    if kind in NORMED:
         head = [parameter for parameter in rest if parameter.ndim >= 2]
         biases = [parameter for parameter in rest if parameter.ndim < 2]
         groups = [rest_group(biases, lr, BIAS_RATE, weight_decay)]

@@ -113,9 +113,8 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
     )
     of_cifar = rows_of(outcomes, CIFAR, {})
     if of_cifar:
-        caption = f"Of those that are best on {FASHION}'s validation part, unchanged on {CIFAR}."
+        caption = f"The best on {FASHION}'s validation part, unchanged on {CIFAR}."
         if len(of_cifar) == BEST:  # in the order of the report's best three
-            caption = f"The three that are best on {FASHION}'s validation part, unchanged on {CIFAR}."
             of_cifar = [row._replace(published=(share,)) for row, share in zip(of_cifar, PUBLISHED_CIFAR, strict=True)]
         yield Drawing("cifar10.png", caption, plot_rows(of_cifar, CIFAR))
 
