@@ -463,7 +463,7 @@ def test_what_stands_beside_the_weights(tiny_run: Path) -> None:
     assert session["from_step"] == 0
     assert session["torch"] == torch.__version__
     assert session["numpy"] == np.__version__
-    assert {"facevalue", "python", "commit", "device", "threads", "compiled"} <= session.keys()
+    assert {"facevalue", "python", "commit", "device", "threads", "dtype", "compiled"} <= session.keys()
     assert read_checkpoint(tiny_run)["recipe_hash"] == recipe.hash()
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from facevalue.errors import SettingError
+from facevalue.precision import training_dtype
 from facevalue.recipes import CHOICES
 
 MOMENTUM = 0.9
@@ -24,12 +25,12 @@ OUTER = {"muon": ("trunk.0.", "out."), **dict.fromkeys(NORMED, ("out.",))}
 
 
 def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Nearest semi-orthogonal matrices, by quintic Newton-Schulz steps in bf16. matrices: (n, rows, columns).
+    """Nearest semi-orthogonal matrices, by quintic Newton-Schulz steps in the precision of training.
 
-    Coefficients of Keller Jordan's Muon (2024).
+    matrices: (n, rows, columns).  Coefficients of Keller Jordan's Muon (2024).
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices.bfloat16()
+    x = matrices.to(training_dtype(matrices.device.type))
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.mT

@@ -23,6 +23,7 @@ from facevalue import __version__
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.errors import FaceValueError, SettingError
 from facevalue.files import claimed, make_folder, write_whole
+from facevalue.precision import training_dtype
 from facevalue.recipes import Recipe
 from facevalue.sources import Source
 
@@ -106,6 +107,7 @@ def write_description(recipe: Recipe, run_dir: Path, start: int, compiled: bool,
         "commit": find_commit(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
         "threads": torch.get_num_threads(),
+        "dtype": str(training_dtype("cuda" if torch.cuda.is_available() else "cpu")).removeprefix("torch."),
         "compiled": compiled,
         **data,
     }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from facevalue.codecs import Codec
 from facevalue.losses import total_loss
 from facevalue.plateau import Plateau
+from facevalue.precision import autocast
 from facevalue.recipes import Recipe
 from facevalue.sources import Batch
 
@@ -79,7 +80,7 @@ class Trainee:
             name: (torch.from_numpy(target.values).to(self.device), torch.from_numpy(target.weight).to(self.device))
             for name, target in self.codec.encode(batch.labels()).items()
         }
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with autocast(self.device.type):
             outputs = forward(to_tensor(batch.pictures, self.device))
         loss, parts = total_loss(self.codec.heads, outputs, targets, self.recipe.smoothing)
         loss.backward()  # type: ignore[no-untyped-call]

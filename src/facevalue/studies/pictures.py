@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from facevalue.assembly import make_network, make_source
 from facevalue.metrics import class_scores
+from facevalue.precision import autocast
 from facevalue.recipes import Recipe
 from facevalue.sources.pictures import PICTURES, LabelledBatch, PictureSource
 from facevalue.studies import Answer, Experiment, Measured, Outcome, Score, Trained, read_answers
@@ -72,10 +73,10 @@ def read_part(trained: Trained, batch: LabelledBatch, test: str) -> tuple[list[S
 
 
 def read_logits(trained: Trained, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, 10) in the precision of training, bfloat16 where the network's layers take it."""
+    """(N, 10) in the precision of training."""
     device = next(trained.network.parameters()).device
     parts = []
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
+    with torch.inference_mode(), autocast(device.type):
         for start in range(0, len(pictures), AT_ONCE):
             outputs = trained.network(to_tensor(pictures[start : start + AT_ONCE], device))
             parts.append(outputs["class"].float().cpu().numpy())

@@ -13,6 +13,7 @@ from torch import Tensor
 from facevalue.assembly import make_network
 from facevalue.codecs import make_codec
 from facevalue.optimizer import make_optimizers
+from facevalue.precision import autocast
 from facevalue.recipes import Recipe
 from facevalue.trainee import to_tensor
 
@@ -30,7 +31,7 @@ def try_out(recipe: Recipe) -> tuple[float, float]:
     noise = np.random.default_rng(NOISE_SEED).integers(0, 256, (recipe.batch_size, down, across, 3), dtype=np.uint8)
 
     def read() -> Tensor:
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with autocast(device.type):
             outputs = network(to_tensor(noise, device))
         return torch.stack([output.float().square().mean() for output in outputs.values()]).sum()
 
