@@ -124,7 +124,8 @@ def straightened(belief: RowBelief, frame: NDArray[np.float64], frame_px: tuple[
     height = max(float(np.median(np.abs(boxes[:, 2, 1] - boxes[:, 1, 1]))), 1.0)
     slope = 0.0
     if len(centres) > 1 and np.ptp(centres[:, 0]) > 0.5 * height:
-        slope = float(np.clip(np.polyfit(centres[:, 0], centres[:, 1], 1)[0], -0.5, 0.5))
+        x, y = (centres - centres.mean(axis=0)).T
+        slope = min(max(float(x @ y / (x @ x)), -0.5), 0.5)  # of the line of least squares
     along = np.array([1.0, slope]) / math.hypot(1.0, slope)
     across = np.array([-along[1], along[0]])
     ends = boxes.reshape(-1, 2) @ along

@@ -131,12 +131,20 @@ OF_DIGIT = np.eye(10)[DIGIT_OF]  # (100, 10)
 MOVING = 9 * STEPS + 1  # from 9.1 on a drum takes its left neighbour along
 
 
-def with_play(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Likelihoods of drums that have some play, (..., 100)."""
+def play() -> NDArray[np.float64]:
+    """(100, 100) share of each place (column) where a drum with some play stands, of those where it should (row)."""
     reach = np.arange(-4, 5)
     kernel = np.exp(-0.5 * (reach / (PLAY_PLACES * STEPS)) ** 2)
     kernel /= kernel.sum()
-    return np.asarray(sum(k * np.roll(likelihood, shift, axis=-1) for k, shift in zip(kernel, reach, strict=True)))
+    return np.asarray(sum(k * np.roll(np.eye(PLACES), shift, axis=1) for k, shift in zip(kernel, reach, strict=True)))
+
+
+PLAY = play()
+
+
+def with_play(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Likelihoods of drums that have some play, (..., 100)."""
+    return likelihood @ PLAY
 
 
 def ahead_of(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,10 +154,12 @@ def ahead_of(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     beyond 9.
     """
     ahead = likelihood.copy()
+    by_digit = ahead.reshape(*ahead.shape[:-1], 10, STEPS)
     for k in range(likelihood.shape[-2] - 2, -1, -1):
         right = ahead[..., k + 1, :]
         resting = right[..., :MOVING].sum(axis=-1, keepdims=True)
-        ahead[..., k, :] *= np.tile(np.concatenate([resting, right[..., MOVING:]], axis=-1), 10)
+        by_digit[..., k, :, :1] *= resting[..., None, :]
+        by_digit[..., k, :, 1:] *= right[..., None, MOVING:]
     return ahead
 
 
@@ -164,26 +174,29 @@ def behind(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     return before
 
 
-def digit_shares(likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., K, 10) probability of each digit, given the whole row."""
-    marginal = ahead_of(likelihood) * behind(likelihood)
+def digit_shares(marginal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., K, 10) probability of each digit, given the whole row.  marginal: (..., K, 100), of each place."""
     return np.asarray((marginal / marginal.sum(axis=-1, keepdims=True)) @ OF_DIGIT)
 
 
-def likely_numbers(likelihood: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def likely_numbers(
+    likelihood: NDArray[np.float64], whole: float, shares: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """(C, K) numbers, likeliest first, with the probability of each: a drum that turns over takes its left ones along.
 
     Each digit in doubt is held at each of its CANDIDATES likeliest values, and the others are read given that.
+    whole: likelihood of all numbers together.  shares: (K, 10) of ``digit_shares``.
     """
-    shares = digit_shares(likelihood)
     ranked = np.argsort(-shares, axis=1)[:, :CANDIDATES]  # (K, CANDIDATES)
     wanted = np.take_along_axis(shares, ranked, axis=1) >= LEAST_SHARE
     wanted[1:, 0] = wanted[1:, 1]  # the likeliest of all digits need not be held at each of them
     at, rank = np.nonzero(wanted)
     given = np.tile(likelihood, (len(at), 1, 1))
     given[np.arange(len(given)), at] *= OF_DIGIT.T[ranked[at, rank]]
-    numbers = np.unique(digit_shares(given).argmax(axis=2), axis=0)
-    share = ahead_of(likelihood * OF_DIGIT.T[numbers])[:, 0].sum(axis=1) / ahead_of(likelihood)[0].sum()
+    held = digit_shares(ahead_of(given) * behind(given)).argmax(axis=2)
+    _, first = np.unique(held @ 10 ** np.arange(held.shape[1])[::-1], return_index=True)
+    numbers = held[first]
+    share = ahead_of(likelihood * OF_DIGIT.T[numbers])[:, 0].sum(axis=1) / whole
     order = np.argsort(-share, kind="stable")
     return numbers[order], share[order]
 
@@ -199,12 +212,14 @@ def decode_row(log_probability: Floats, points: Floats) -> RowNumber:
     likelihood = np.exp(log_probability.astype(np.float64))
     likelihood[:-1] = with_play(likelihood[:-1])
     likelihood = np.maximum(likelihood, FLOOR)
-    numbers, share = likely_numbers(likelihood)
+    ahead = ahead_of(likelihood)
+    marginal = ahead * behind(likelihood)
+    shares = digit_shares(marginal)
+    numbers, share = likely_numbers(likelihood, float(ahead[0].sum()), shares)
     best = numbers[0]
-    certainty = digit_shares(likelihood)[np.arange(count), best]
+    certainty = shares[np.arange(count), best]
 
-    last_marginal = (ahead_of(likelihood) * behind(likelihood))[-1]
-    last_marginal /= last_marginal.sum()
+    last_marginal = marginal[-1] / marginal[-1].sum()
     as_shown = np.where(best[-1] == DIGIT_OF, last_marginal, 0.0)
     last = local_direction(np.log(as_shown + 1e-30).astype(np.float32), reach=2) / 360 * 10
     point = int(points[:-1].argmax()) if count > 1 else -1
