@@ -7,7 +7,8 @@ The page is the lesson, written by hand in ten lines, with the figures that show
 ``<!-- study -->`` and ``<!-- /study -->`` what the study's report.md says of how it was made, and its table, which this
 replaces. A line ``<!-- measures: minutes off; exact minute -->`` keeps the table to those. Figures that the page shows,
 ``NAME/figure.png``, are taken from the study, in 64 colours. Of every figure that the lesson cites, such as 98.3 % or
-1.02 min, the table must know; otherwise nothing is written.
+1.02 min, the table must know; otherwise nothing is written. All results, without the trainings, go beside the figures:
+``facevalue study NAME --with docs/studies/NAME/results.zip`` goes on from them on any machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from PIL import Image
 from publish import ROOT, replace_between
 
 from facevalue.studies import LEFT_OUT
+from facevalue.studies.elsewhere import pack_results
 
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64
@@ -79,7 +81,9 @@ def main(study: Path) -> None:
         picture.parent.mkdir(exist_ok=True)
         with Image.open(study / "figures" / picture.name) as figure:
             figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
-    click.echo(f"{path}: {len(rows) - 2} rows")
+    kept = PAGES / name / "results.zip"
+    kept.parent.mkdir(exist_ok=True)
+    click.echo(f"{path}: {len(rows) - 2} rows; results of {pack_results(study, kept)} runs in {kept.name}")
 
 
 if __name__ == "__main__":

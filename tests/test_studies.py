@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from facevalue.export import export
 from facevalue.sources import datasets, mnist
 from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS
 from facevalue.sources.mnist import MnistSource, WrittenBatch
-from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, run_study
+from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, elsewhere, run_study
 
 SMALL = {"widths": "4,4", "hidden": "8", "steps": "4", "batch_size": "8", "warmup_steps": "1"}
 OURS = {"blocks": "1,1", "squeeze": "4"}
@@ -258,6 +259,82 @@ def test_a_measurement_of_another_training_does_not_count(finished: Path) -> Non
 
 def study(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["study", *arguments])
+
+
+# ---- results from elsewhere
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["a file of --keep", "the folder itself"])
+def test_what_was_measured_elsewhere_is_not_trained_again(
+    packed: bool, finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "kept.zip" if packed else finished
+    if packed:
+        assert elsewhere.pack_results(finished, source) == 4
+        assert source.stat().st_size < 40_000, "no trainings in it"
+    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained again"))
+    out = run_study("digits", data=data, out=tmp_path / "here", elsewhere=[source])
+    assert rows_of(out) == rows_of(finished)
+    assert not list(out.rglob("checkpoint.pt"))
+    kept = tmp_path / "again.zip"
+    run_study("digits", data=data, out=out, keep=kept)
+    assert elsewhere.pack_results(finished, tmp_path / "first.zip") == 4
+    assert kept.read_bytes() == (tmp_path / "first.zip").read_bytes(), "results make the same file, whoever packs them"
+
+
+def test_of_two_measurements_the_one_here_stays(finished: Path, tmp_path: Path) -> None:
+    name = next(path.parent.name for path in finished.glob("runs/*/measured.json"))
+    (tmp_path / "runs" / name).mkdir(parents=True)
+    (tmp_path / "runs" / name / "measured.json").write_text("mine")
+    assert elsewhere.take_results(tmp_path, [finished]) == 3
+    assert (tmp_path / "runs" / name / "measured.json").read_text() == "mine"
+
+
+def test_a_network_whose_parameters_stayed_elsewhere_is_passed_over(
+    finished: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere.take_results(tmp_path / "all", [finished])
+    shutil.rmtree(next((tmp_path / "all" / "runs").glob("digits-sequences-ours-*")))
+    out = run_study("digits", data=data, out=tmp_path / "all")
+    assert "the parameters of" in capsys.readouterr().err
+    assert {row["note"] for row in rows_of(out) if row["recipe"] == "digits/sequences-ours"} == {"not run yet"}
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.zip"
+    with zipfile.ZipFile(hostile, "w") as archive:
+        for name in ("../runs/a-1/measured.json", "runs/../measured.json", "/runs/b-1/measured.json"):
+            archive.writestr(name, "{}")
+        archive.writestr("runs/c-1/other.json", "{}")
+        archive.writestr("runs/d-1/measured.json", "{}")
+    assert elsewhere.take_results(tmp_path / "here", [hostile]) == 2
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {"hostile.zip", "here/runs/b-1/measured.json", "here/runs/d-1/measured.json"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"no archive", "can't be read as results of a study"), (None, "no results of a study there")],
+    ids=["another file", "an empty folder"],
+)
+def test_a_source_without_results_is_refused(content: bytes | None, said: str, data: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir() if content is None else source.write_bytes(content)
+    result = CliRunner().invoke(main, ["study", "digits", "--data", str(data), "--with", str(source), "--out", "x"])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert str(source) in result.output
+    assert not Path("x").exists()
+
+
+def test_results_cut_off_are_refused_whole(finished: Path, tmp_path: Path) -> None:
+    elsewhere.pack_results(finished, tmp_path / "kept.zip")
+    broken = bytearray((tmp_path / "kept.zip").read_bytes())
+    broken[len(broken) // 2] ^= 0xFF
+    (tmp_path / "kept.zip").write_bytes(bytes(broken))
+    with pytest.raises(SettingError, match="can't be read as results"):
+        elsewhere.take_results(tmp_path / "here", [tmp_path / "kept.zip"])
+    assert not (tmp_path / "here").exists()
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: Path) -> None:

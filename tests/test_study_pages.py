@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from facevalue.studies import LEFT_OUT
+from facevalue.studies.elsewhere import take_results
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "studies").glob("*.md"))
@@ -41,6 +42,8 @@ def study_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 def study(tmp_path: Path) -> Path:
     folder = tmp_path / "study-digits"
     (folder / "figures").mkdir(parents=True)
+    (folder / "runs" / "ours-1").mkdir(parents=True)
+    (folder / "runs" / "ours-1" / "measured.json").write_text("{}")
     (folder / "report.md").write_text(REPORT)
     (folder / "results.csv").write_text("study,budget\ndigits,full\n")
     Image.new("RGB", (40, 30), "white").save(folder / "figures" / "learning.png")
@@ -77,19 +80,20 @@ def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_p
     for _ in range(2):  # the second time it replaces its own table
         done = CliRunner().invoke(study_page.main, [str(study)])
         assert done.exit_code == 0, done.output
-        assert done.output.endswith(": 2 rows\n")
+        assert done.output.endswith(": 2 rows; results of 1 runs in results.zip\n")
         text = page.read_text()
         assert text.count("| ours | right | 99.67 % (99.51 % to 99.72 %) |") == 1
         assert text.count("* Made by `facevalue study digits`, 2026-11-22.") == 1
         assert "figures/learning" not in text
     with Image.open(tmp_path / "pages" / "digits" / "learning.png") as picture:
         assert picture.size == (40, 30)
+    assert take_results(tmp_path / "elsewhere", [tmp_path / "pages" / "digits" / "results.zip"]) == 1
 
 
 def test_a_page_may_keep_to_some_measures(study_page: ModuleType, study: Path) -> None:
     page = write_page(study_page.PAGES, "It reads 99.67 %.\n\n<!-- measures: right; wrong -->")
     done = CliRunner().invoke(study_page.main, [str(study)])
-    assert done.output.endswith(": 1 rows\n")
+    assert done.output.endswith(": 1 rows; results of 1 runs in results.zip\n")
     assert "| theirs |" not in page.read_text()
     assert "| ours | right |" in page.read_text()
 

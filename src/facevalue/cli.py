@@ -1175,6 +1175,20 @@ def unpack(
     help="Train this network alone, by its name in --dry-run, with * and ? as in file names; may be given again.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be trained and how long it takes.")
+@click.option(
+    "--with",
+    "elsewhere",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="Take over what was measured elsewhere: a folder of this study, or a file of --keep; may be given again.",
+)
+@click.option(
+    "--keep",
+    metavar="FILE.zip",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="In the end pack all results, without the trainings, into this file, to go on from on another machine.",
+)
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that draw ahead.  [default: cores less one]")
 @click.option(
     "--compile", "compiled", is_flag=True, help="Compile large networks first: a minute, then a quarter faster."
@@ -1191,6 +1205,8 @@ def study(
     workers: int | None,
     compiled: bool,
     cluster: bool,
+    elsewhere: tuple[Path, ...],
+    keep: Path | None,
 ) -> None:
     """Train and measure all networks of the study NAME, and write its report; ``list`` shows the studies.
 
@@ -1198,4 +1214,4 @@ def study(
     """
     from facevalue.studies import study_command
 
-    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster, only)
+    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster, only, elsewhere, keep)

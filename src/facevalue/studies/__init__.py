@@ -38,6 +38,7 @@ from facevalue.codecs import Codec, Floats
 from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError, StoppedError
 from facevalue.files import claimed, make_folder, write_whole
 from facevalue.recipes import Recipe
+from facevalue.studies.elsewhere import pack_results, take_results
 
 if TYPE_CHECKING:
     from torch import nn
@@ -429,6 +430,8 @@ def run_study(
     compiled: bool = False,
     cluster: bool = False,
     only: Sequence[str] = (),
+    elsewhere: Sequence[Path] = (),
+    keep: Path | None = None,
 ) -> Path:
     """``facevalue study NAME``: train what is not trained, measure what is not measured, write the report.
 
@@ -436,7 +439,8 @@ def run_study(
     with ``-quick`` behind it for that budget.  dry_run: print the plan, change nothing.  workers, compiled: as of
     ``training.train``, for experiments whose pictures are drawn.  cluster: whether on a Ray cluster, see ``cluster``.
     only: names of recipes, or their ends, with * and ? as in file names: nothing else is trained, and nothing searched
-    for; what is measured already stays in the report.
+    for; what is measured already stays in the report.  elsewhere: folders or files whose results are taken over
+    first, see `elsewhere`.  keep: a file into which all results are packed in the end.
     Returns the study's folder.
     Raises SettingError for an unknown study or network, FaceValueError when stopped, or where nothing can run.
     """
@@ -444,6 +448,10 @@ def run_study(
 
     study = find_study(name)
     out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
+    if elsewhere:
+        if dry_run:
+            raise SettingError("--with takes results over, and --dry-run changes nothing: give one after the other")
+        print(f"results of {take_results(out, elsewhere)} runs taken over", file=sys.stderr, flush=True)
     only = with_sources(study, only)
     runs = plan(study, out, seeds, budget, only)
     tried = plan_tried(study, out, budget)
@@ -499,6 +507,8 @@ def run_study(
     results = outcomes(runs, missing)
     print("drawing the figures", file=sys.stderr, flush=True)
     write_table(study, results, out, budget, list(study.draw(results, data)))
+    if keep is not None:
+        print(f"results of {pack_results(out, keep)} runs kept in {keep}", file=sys.stderr, flush=True)
     return out
 
 
@@ -514,6 +524,8 @@ def carry_out(
     cluster: bool = False,
 ) -> None:
     """Train and measure the runs that are not measured and miss nothing, and write the table after each."""
+    from facevalue.checkpoint import FILE_NAME
+
     waiting = [run for run in runs if not missing[run] and not is_done(run, runs)]
     if cluster:
         from facevalue.studies.cluster import carry_out_on_cluster
@@ -539,7 +551,7 @@ def carry_out(
             if is_done(run, runs):
                 continue
             source = source_of(run, runs)
-            if source is not None and read_measured(source, runs) is None:
+            if source is not None and not (read_measured(source, runs) and (source.folder / FILE_NAME).exists()):
                 print(f"the parameters of {source.name} are not there", file=sys.stderr, flush=True)
                 continue
             carry_out_run(run, runs, data, workers, compiled)
@@ -884,6 +896,8 @@ def study_command(
     compiled: bool,
     cluster: bool = False,
     only: Sequence[str] = (),
+    elsewhere: Sequence[Path] = (),
+    keep: Path | None = None,
 ) -> None:
     """``facevalue study NAME``: see `run_study`; prints the table.  NAME ``list`` prints the studies."""
     if name == "list":
@@ -900,6 +914,8 @@ def study_command(
         compiled=compiled,
         cluster=cluster,
         only=only,
+        elsewhere=elsewhere,
+        keep=keep,
     )
     if not dry_run:
         lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
