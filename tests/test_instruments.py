@@ -248,6 +248,11 @@ ONE = '[[part]]\nkind = "dial"\nbox = [300, 100, 80, 80]\nturn = 1.0\n'  # its l
         pytest.param(HEAD + ONE + 'direction = "left"\n', 8, "direction", "counterclockwise", id="unknown direction"),
         pytest.param(HEAD + "align = 'picture'\n" + ONE, 4, "align", "needs picture", id="aligned with nothing"),
         pytest.param(HEAD + "picture = 'gone.jpg'\n" + ONE, 4, "picture", "no such file", id="missing picture"),
+        pytest.param(HEAD + "picture = 'meter.toml'\n" + ONE, 4, "picture", "not a picture", id="no picture"),
+        pytest.param(HEAD + "picture = '.'\n" + ONE, 4, "picture", "a folder", id="a folder for a picture"),
+        pytest.param(
+            HEAD + ONE + "[[mark]]\nbox = [20, 20, 60, 60]\n", 8, "mark", 'set align = "marks"', id="marks for nothing"
+        ),
         pytest.param(
             HEAD + COUNTER.replace("5\n", "9\n"), 9, "digits", "from 1 to 8, got 9", id="more digits than are read"
         ),
@@ -286,6 +291,15 @@ def test_a_file_that_is_none(content: bytes | None, problem: str, tmp_path: Path
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InstrumentError, match=problem):
+        load_instrument(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "meter.toml"
+    path.write_text(METER, encoding="utf-8-sig")
+    assert load_instrument(path).name == "cellar"
+    path.write_text(HEAD + ONE + "turns = 1\n", encoding="utf-8-sig")
+    with pytest.raises(InstrumentError, match="line 8, turns"):
         load_instrument(path)
 
 
@@ -624,7 +638,55 @@ def test_a_part_outside_of_the_photo_is_refused(aligned: tuple[Path, RGB], red_n
 def test_a_reference_picture_of_another_size_is_refused(aligned: tuple[Path, RGB], red_needles: None) -> None:
     path, reference = aligned
     Image.fromarray(reference[:, :400]).save(path.parent / "reference.png")
-    with pytest.raises(InstrumentError, match=r"480×240.*400×240"):
+    with pytest.raises(InstrumentError, match=r"meter\.toml, line 1, picture: .*480×240.*400×240"):
+        InstrumentReader(path)
+
+
+@pytest.mark.parametrize(
+    "degrees, zoom, told",
+    [
+        pytest.param(4.0, 1.0, None, id="knocked"),
+        pytest.param(0.0, 0.94, None, id="a little farther"),
+        pytest.param(-15.0, 1.0, r"turned by 1\d degrees", id="turned"),
+        pytest.param(0.0, 0.8, r"0\.8\d times as large", id="farther"),
+    ],
+)
+def test_marks_are_for_small_knocks(
+    degrees: float, zoom: float, told: str | None, aligned: tuple[Path, RGB], red_needles: None
+) -> None:
+    path, reference = aligned
+    path.write_text(path.read_text(encoding="utf-8").replace('align = "picture"', 'align = "marks"'), encoding="utf-8")
+    reader = InstrumentReader(path)
+    photo = photographed(reference, degrees, zoom, (0, 0))
+    if told is None:
+        assert reader.read(photo).parts[0].value == "00000"
+        return
+    with pytest.raises(PictureError, match=told + r".*set align = \"picture\""):
+        reader.read(photo)
+
+
+@pytest.mark.parametrize("how", ["marks", "picture"])
+def test_a_mark_that_shows_nothing_is_refused(how: str, aligned: tuple[Path, RGB], red_needles: None) -> None:
+    path, reference = aligned
+    plain = reference.copy()
+    plain[150:, 380:] = np.random.default_rng(4).integers(198, 203, (90, 100, 1))
+    Image.fromarray(plain).save(path.parent / "reference.png")
+    text = path.read_text(encoding="utf-8").replace('align = "picture"', f'align = "{how}"')
+    path.write_text(text, encoding="utf-8")
+    line = text.splitlines().index("box = [400, 170, 60, 60]") + 1
+    with pytest.raises(InstrumentError, match=rf"meter\.toml, line {line}, box: the mark shows nothing"):
+        InstrumentReader(path)
+
+
+def test_a_mark_like_what_is_beside_it_is_refused(aligned: tuple[Path, RGB], red_needles: None) -> None:
+    path, reference = aligned
+    striped = reference.copy()
+    striped[150:, 380:] = np.where(np.arange(100) % 16 < 8, 40, 200)[None, :, None]
+    Image.fromarray(striped).save(path.parent / "reference.png")
+    text = path.read_text(encoding="utf-8").replace('align = "picture"', 'align = "marks"')
+    path.write_text(text, encoding="utf-8")
+    line = text.splitlines().index("box = [400, 170, 60, 60]") + 1
+    with pytest.raises(InstrumentError, match=rf"line {line}, box: the mark can't be told from what is beside it"):
         InstrumentReader(path)
 
 
@@ -632,8 +694,10 @@ def test_without_opencv_it_is_said_what_to_install(
     aligned: tuple[Path, RGB], red_needles: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'facevalue\[camera\]'"):
+    with pytest.raises(MissingExtraError, match=r"^laying photos over .* OpenCV, .*pip install 'facevalue\[camera\]'"):
         InstrumentReader(aligned[0])
+    done = run("instrument", "new", aligned[0].parent / "reference.png", "-o", aligned[0].parent / "new.toml")
+    assert done.exit_code == 2 and "looking for the parts of a meter (instrument new) needs OpenCV, " in done.output
 
 
 def test_a_similarity_is_found_exactly() -> None:

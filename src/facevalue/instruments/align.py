@@ -1,7 +1,8 @@
 """A photo laid over the reference picture of its instrument, so that the parts' boxes stand where the parts are.
 
 ``marks``: each mark is looked for near its place, as it is, by normalised correlation; the marks found then say how the
-photo is shifted, turned and zoomed. That is for a camera that hangs and is knocked now and then.  ``picture``: SIFT
+photo is shifted, turned and zoomed. A mark that is much turned or larger is not found by that, so a photo in which the
+marks seem so is refused. That is for a camera that hangs and is knocked now and then.  ``picture``: SIFT
 features (Lowe, 2004) of all that does not change, matched and joined by RANSAC. That is for photos by hand.
 Needs OpenCV. A photo that does not fit is refused: boxes in the wrong place would give a number all the same.
 """
@@ -9,12 +10,13 @@ Needs OpenCV. A photo that does not fit is refused: boxes in the wrong place wou
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.camera import import_cv2
-from facevalue.errors import InstrumentError, PictureError
+from facevalue.errors import MissingExtraError, PictureError
 from facevalue.images import RGB, open_picture
 from facevalue.instruments.parts import Homography, moved
 from facevalue.instruments.schema import Corners, Instrument, area, is_clockwise
@@ -23,6 +25,10 @@ LONGEST_PX = 1280  # photos are compared no larger than this
 SEARCHED = 0.12  # of the picture's longer side: how far a mark is looked for
 ALIKE = 0.55  # correlation of a mark that is found
 MARK_OFF = 0.012  # of the picture's longer side: how far a mark may be from where the others say
+MOST_TURN = 10.0  # degrees by which marks are turned; further on, places found are pixels off or chance
+MOST_ZOOM = 1.1  # times by which marks are larger, or smaller; as above
+LEAST_CONTRAST = 4.0  # standard deviation of a mark's grey levels
+ELSEWHERE = 0.85  # correlation of a mark with what is beside it; from here on it can't be told where the mark is
 FEATURES = 3000
 RATIO = 0.75  # a match is this much nearer than the next best one
 LEAST_INLIERS = 14
@@ -49,21 +55,25 @@ def place_unaligned(instrument: Instrument, rgb: RGB) -> Homography:
 class Aligner:
     """Lays photos over an instrument's reference picture.
 
-    Raises MissingExtraError without OpenCV; InstrumentError where the picture is not of the size that the file names.
+    Raises MissingExtraError without OpenCV; InstrumentError where the picture is not of the size that the file names,
+    or where a mark can't be found again.
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self.cv2 = import_cv2()
+        self.cv2 = need_cv2(f'laying photos over a reference picture (align = "{instrument.align}")')
         self.instrument = instrument
         assert instrument.picture is not None
         reference = open_picture(instrument.picture)
         height, width = reference.shape[:2]
         if (width, height) != instrument.size:
-            raise InstrumentError(
-                f"{instrument.file}: its size is {instrument.size[0]}×{instrument.size[1]}, and its picture "
-                f"{instrument.picture} has {width}×{height} pixels"
+            raise instrument.wrong(
+                ("picture",),
+                f"size is {instrument.size[0]}×{instrument.size[1]}, and {instrument.picture} has {width}×{height} "
+                "pixels; expected the picture that the boxes are measured in",
             )
         self.grey, self.scale = self.prepared(reference)
+        for k, corners in enumerate(instrument.marks):
+            self.check_mark(k, corners, reference)
         if instrument.align == "picture":
             self.points, self.described = self.features(self.grey, self.lasting())
 
@@ -132,6 +142,7 @@ class Aligner:
             raise self.refused(f"{len(pairs)} of {len(found)} marks are found near their places; two are needed")
         here, there = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
         matrix = similarity(here, there)
+        self.check_knock(matrix)
         off = np.abs(np.hypot(*(np.array(moved(matrix, _points(here))) - there).T)).max()
         if off > MARK_OFF * max(grey.shape):
             raise self.refused(f"its marks do not stand to each other as in the reference picture ({off:.0f} px off)")
@@ -141,9 +152,7 @@ class Aligner:
         self, grey: NDArray[np.uint8], corners: Corners, reach: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The mark's middle in the reference picture and in the photo, or None where it is not seen."""
-        box = np.array(corners) * self.scale
-        left, top = np.floor(box.min(axis=0)).astype(int)
-        right, bottom = np.ceil(box.max(axis=0)).astype(int)
+        left, top, right, bottom = bounds(corners, self.scale)
         mark = self.grey[top:bottom, left:right]
         x, y = max(0, left - reach), max(0, top - reach)
         window = grey[y : bottom + reach, x : right + reach]
@@ -155,6 +164,43 @@ class Aligner:
             return None
         middle = np.array([left + right, top + bottom]) / 2
         return middle, middle + np.array([x + place[0] - left, y + place[1] - top])
+
+    def check_mark(self, k: int, corners: Corners, reference: RGB) -> None:
+        """Raise InstrumentError for a mark, the k-th from 0, that can't be found again."""
+        place = ("mark", k, "box")
+        left, top, right, bottom = bounds(corners, 1.0)
+        contrast = float(reference[top:bottom, left:right].mean(axis=2).std())
+        expected = "expected something distinct, such as print, a screw or a logo"
+        if contrast < LEAST_CONTRAST:
+            problem = f"the mark shows nothing that can be found again: its grey levels differ by {contrast:.1f} of 255"
+            raise self.instrument.wrong(place, f"{problem}, at least {LEAST_CONTRAST:g} are needed; {expected}")
+        if self.instrument.align == "marks" and (alike := self.alike_elsewhere(corners)) >= ELSEWHERE:
+            problem = f"the mark can't be told from what is beside it, which is {alike:.0%} like it"
+            raise self.instrument.wrong(place, f"{problem}, less than {ELSEWHERE:.0%} is needed; {expected}")
+
+    def alike_elsewhere(self, corners: Corners) -> float:
+        """Correlation of a mark with what is most like it within reach in the reference picture, but for itself."""
+        left, top, right, bottom = bounds(corners, self.scale)
+        longer = max(self.grey.shape)
+        reach = round(SEARCHED * longer)
+        x, y = max(0, left - reach), max(0, top - reach)
+        window = self.grey[y : bottom + reach, x : right + reach]
+        alike = self.cv2.matchTemplate(window, self.grey[top:bottom, left:right], self.cv2.TM_CCOEFF_NORMED)
+        down, across = np.indices(alike.shape)
+        itself = max(MARK_OFF * longer, min(reach, right - left, bottom - top) / 2)
+        others = alike[np.hypot(across - (left - x), down - (top - y)) > itself]
+        return float(others.max(initial=0.0))
+
+    def check_knock(self, matrix: Homography) -> None:
+        """Raise PictureError where marks are turned or zoomed so far that they are found only by chance."""
+        degrees = math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
+        zoom = math.hypot(matrix[0, 0], matrix[1, 0])
+        if abs(degrees) > MOST_TURN or not 1 / MOST_ZOOM <= zoom <= MOST_ZOOM:
+            raise self.refused(
+                f"its marks would be turned by {abs(degrees):.0f} degrees and {zoom:.2f} times as large; marks are "
+                f"found up to {MOST_TURN:g} degrees and from {1 / MOST_ZOOM:.2f} to {MOST_ZOOM:g} times; for photos of "
+                'this meter that move more, set align = "picture"'
+            )
 
     def check(self, homography: Homography, rgb: RGB) -> None:
         """Raise PictureError for a place that no photo of the instrument can have."""
@@ -178,6 +224,22 @@ class Aligner:
 
     def refused(self, why: str) -> PictureError:
         return PictureError(f"can't be aligned with {self.instrument.picture}: {why}")
+
+
+def need_cv2(what: str) -> Any:
+    """OpenCV. Raises MissingExtraError that says what needs it."""
+    try:
+        return import_cv2()
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{what} needs {str(error).removeprefix('the camera needs ')}") from error
+
+
+def bounds(corners: Corners, scale: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the upright box round four corners, in whole pixels of the picture at a scale."""
+    box = np.array(corners) * scale
+    left, top = np.floor(box.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(box.max(axis=0)).astype(int).tolist()
+    return left, top, right, bottom
 
 
 def similarity(here: NDArray[np.float64], there: NDArray[np.float64]) -> Homography:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 Place = tuple[str | int, ...]  # of a value: ("part", 1, "box") is the box of the second [[part]]
 
@@ -37,7 +38,7 @@ def find_lines(text: str) -> dict[Place, int]:
     return lines
 
 
-def line_of(lines: dict[Place, int], place: Place) -> int:
+def line_of(lines: Mapping[Place, int], place: Place) -> int:
     """The line of a key, or of the nearest table that should hold it; the first one where there is none."""
     while place not in lines and place:
         place = place[:-1]

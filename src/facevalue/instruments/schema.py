@@ -27,13 +27,14 @@ import itertools
 import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from facevalue.codecs.dial import Scale
 from facevalue.codecs.digits import MOST_DIGITS
-from facevalue.errors import InstrumentError, SettingError
+from facevalue.errors import InstrumentError, PictureError, SettingError
+from facevalue.images import open_picture
 from facevalue.instruments.joint import NEEDLE_PLAY
 from facevalue.instruments.lines import Place, find_lines, line_of
 
@@ -119,7 +120,7 @@ class Instrument:
     """An instrument as described.
 
     size: width and height of the picture that all corners are measured in.  picture: that picture, where it is named.
-    marks: places of it that hold something distinct.  file: what all this was read from.
+    marks: places of it that hold something distinct.  file: what all this was read from.  lines: where in it, by key.
     """
 
     name: str
@@ -130,6 +131,11 @@ class Instrument:
     align: Align
     marks: tuple[Corners, ...]
     file: Path
+    lines: Mapping[Place, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def wrong(self, place: Place, problem: str) -> InstrumentError:
+        """The error of a value that turns out wrong when the file is used."""
+        return value_error(self.file, self.lines, place, problem)
 
 
 def finest_turn(part: Part) -> float:
@@ -143,7 +149,7 @@ def load_instrument(path: str | Path) -> Instrument:
     """Read an instrument file. Raises InstrumentError."""
     path = Path(path)
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # some editors put a byte order mark first
     except OSError as error:
         raise InstrumentError(f"{path}: the instrument file can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -155,6 +161,12 @@ def load_instrument(path: str | Path) -> Instrument:
     return Checked(path, find_lines(text)).instrument(table)
 
 
+def value_error(path: Path, lines: Mapping[Place, int], place: Place, problem: str) -> InstrumentError:
+    """The error of a value: the file, its line and key, and what is wrong with it."""
+    key = next((part for part in reversed(place) if isinstance(part, str)), "")
+    return InstrumentError(f"{path}, line {line_of(lines, place)}, {key}: {problem}")
+
+
 class Checked:
     """What a file says, checked value by value; the first that is wrong is raised with its line and key."""
 
@@ -164,8 +176,7 @@ class Checked:
 
     def wrong(self, place: Place, problem: str) -> InstrumentError:
         """The error of a value: where it is, and what is wrong with it."""
-        key = next((part for part in reversed(place) if isinstance(part, str)), "")
-        return InstrumentError(f"{self.path}, line {line_of(self.lines, place)}, {key}: {problem}")
+        return value_error(self.path, self.lines, place, problem)
 
     # ---- values of one type
 
@@ -322,17 +333,28 @@ class Checked:
             raise self.wrong(("align",), f"{align!r} needs picture, the reference picture that photos are laid over")
         if align == "marks" and len(marks) < 2:
             raise self.wrong(("align",), f"'marks' needs two or more tables headed [[mark]], there are {len(marks)}")
+        if align == "none" and marks:
+            problem = (
+                "is for photos that are aligned, and align is 'none'; set align = \"marks\", or leave the marks out"
+            )
+            raise self.wrong(("mark",), problem)
         where = self.path.parent / picture if picture else None
-        if where is not None and not where.is_file():
-            raise self.wrong(("picture",), f"no such file: {where}")
+        if where is not None:
+            self.check_picture(where)
         name, unit = self.text(table, "name", (), self.path.stem), self.text(table, "unit", (), "")
-        return Instrument(name, unit, size, parts, where, _as_align(align), marks, self.path)
+        return Instrument(name, unit, size, parts, where, _as_align(align), marks, self.path, self.lines)
 
     def mark(self, table: Any, place: Place, size: tuple[int, int]) -> Corners:
         if not isinstance(table, dict):
             raise self.wrong(place, f"expected a table [[mark]], got {shown(table)}")
         self.known(table, MARK_KEYS, place)
         return self.corners(table, place, size)
+
+    def check_picture(self, where: Path) -> None:
+        try:
+            open_picture(where, at_least_px=LEAST_PX)
+        except PictureError as error:
+            raise self.wrong(("picture",), f"expected the picture that the boxes are measured in; {error}") from error
 
     def check_names(self, parts: Sequence[Part]) -> None:
         names = [part.name for part in parts]
