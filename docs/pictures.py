@@ -100,9 +100,9 @@ batch = DigitSource().batch(4, 0, 60)
 write_sheet(HERE / "digits.png", [(batch.pictures[i], batch.label(i)) for i in range(60)])
 Image.open(HERE / "digits.png").quantize(128).save(HERE / "digits.png", optimize=True)
 
-gauge = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 5, 1).pictures[0]
+gauge = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 116, 1).pictures[0]
 Image.fromarray(gauge).save(HERE / "gauge.jpg", quality=90)
-scaled = Reader("dial", scale=Scale(0, 300))
+scaled = Reader("dial", scale=Scale(0, 16))
 overlay = draw_overlay(open_picture(HERE / "gauge.jpg"), scaled.read(HERE / "gauge.jpg"))
 beside(gauge, overlay).save(HERE / "gauge-overlay.jpg", quality=88)
 batches = [DialSource(empty=0.0, meters=step % 2).batch(4, step, 1) for step in range(60)]

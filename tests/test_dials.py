@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +30,9 @@ from facevalue.judging import kind_of
 from facevalue.labels import Labelled
 from facevalue.reader import Reader
 from facevalue.reading import Reading, draw_overlay
+from facevalue.sources import dial_faces
 from facevalue.sources.dials import DialBatch, DialSource
+from facevalue.sources.paint import Colour, fill, skia
 
 CODEC = make_codec("dial/needle")
 SIZE_PX = 32
@@ -141,7 +144,7 @@ def test_a_value_has_as_many_decimals_as_tell_a_hundredth_of_its_range(
         ({"low": 0, "high": math.inf}, "two different numbers"),
         ({"sweep": (10, 10)}, "two different directions"),
         ({"sweep": (0, 361)}, "at most a full turn"),
-        ({"sweep": (0, math.nan)}, "two different numbers"),
+        ({"sweep": (0, math.nan)}, "two different directions"),
     ],
 )
 def test_an_impossible_scale_is_refused(fields: dict[str, Any], said: str) -> None:
@@ -267,6 +270,41 @@ def test_labels_are_in_their_ranges_and_go_together(many: DialBatch) -> None:
         assert apart < 1e-4, i
 
 
+def plain_face(ground: Colour) -> dial_faces.Face:
+    surface, canvas = dial_faces.draw_on_canvas(SIZE_PX)
+    canvas.drawPaint(fill(ground))
+    return dial_faces.Face(dial_faces.finished(surface), ground, (0, 0, 0), 1.0, 225.0, 270.0, True, True)
+
+
+def plain_needle(colour: Colour) -> dial_faces.Needle:
+    recorder = skia.PictureRecorder()
+    recorder.beginRecording(skia.Rect.MakeLTRB(-100, -100, 100, 100)).drawRect(
+        skia.Rect.MakeLTRB(-10, -90, 10, 20), fill(colour)
+    )
+    return dial_faces.Needle(recorder.finishRecordingAsPicture(), None, (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("needle", "ground", "least", "most"),
+    [
+        ((0, 0, 0), (1, 1, 1), 0.95, 1.0),
+        ((0.2, 0.5, 0.3), (0.2, 0.5, 0.3), 0.0, 0.01),
+        ((1, 0, 0), (0.6, 0, 0), 0.35, 0.45),
+    ],
+    ids=["black on white", "in its ground's own colour", "red on dark red"],
+)
+def test_how_far_a_needle_is_from_its_face(needle: Colour, ground: Colour, least: float, most: float) -> None:
+    assert least <= dial_faces.contrast_of(plain_needle(needle), plain_face(ground)) <= most
+
+
+def test_a_needle_that_nobody_could_see_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [plain_needle((0.9, 0.9, 0.9)), plain_needle((0, 0, 0)), plain_needle((0, 0, 1))]
+    monkeypatch.setattr(dial_faces, "gauge_needle", lambda rnd, face: drawn.pop(0))
+    needle = dial_faces.make_needle(Random(1), plain_face((0.92, 0.92, 0.92)), meter=False)
+    assert len(drawn) == 1, "the second one is taken"
+    assert dial_faces.contrast_of(needle, plain_face((0.92, 0.92, 0.92))) > 0.8
+
+
 def test_a_perfect_reading_scores_perfectly_and_a_bad_one_does_not(many: DialBatch) -> None:
     def read(i: int, off: float) -> DialBelief:
         values = (many.needle[i] + off, many.start[i], many.end[i], many.full[i])
@@ -342,6 +380,21 @@ def test_a_needle_just_before_the_zero_of_a_full_turn_shows_the_zero() -> None:
     assert read_with(Stub(belief(350.0)), Scale(sweep=(0, 360))).value == "9.7"
 
 
+@pytest.mark.parametrize(
+    ("needle", "beyond"),
+    [(90.0, 0.0), (225.0, 0.0), (135.0, 0.0), (147.0, 12.0), (210.0, 15.0), (180.0, 45.0)],
+    ids=["on it", "low end", "high end", "on its stop", "before the low end", "in the middle of the gap"],
+)
+@pytest.mark.parametrize("clockwise", [True, False])
+def test_a_needle_off_its_scale_is_no_value_of_it(needle: float, beyond: float, clockwise: bool) -> None:
+    placed = Placed(0, 10, 225.0, 270.0) if clockwise else Placed(0, 10, 135.0, -270.0)
+    assert placed.degrees_beyond(needle) == pytest.approx(beyond)
+    reading = read_with(Stub(belief(needle)), Scale(sweep=(225, 495), clockwise=clockwise))
+    assert (reading.confidence == 0.0) == (beyond > look_dial.OFF_DEGREES)
+    if beyond > look_dial.OFF_DEGREES:
+        assert reading.uncertain
+
+
 def test_looks_that_do_not_agree_are_not_sure() -> None:
     reading = read_with(Stub(belief(0.0), belief(180.0)))
     assert reading.confidence < 0.9
@@ -408,6 +461,9 @@ def test_a_reading_of_another_kind_is_no_dial() -> None:
         (["--kind", "dial", "--range", "0-10"], "expected two numbers with a colon"),
         (["--kind", "dial", "--range", "5:5"], "two different numbers"),
         (["--kind", "dial", "--sweep", "0:400"], "at most a full turn"),
+        (["--kind", "dial", "--sweep", "0:nan"], "a sweep from 0 to nan degrees"),
+        (["--kind", "dial", "--sweep", "-inf:inf"], "a sweep from -inf to inf degrees"),
+        (["--kind", "dial", "--sweep", "312.5:42.5"], "write 312.5:402.5"),
         (["--kind", "dial", "--direction", "left"], "is not one of"),
     ],
 )
@@ -429,11 +485,11 @@ GAUGE = Path(__file__).parent.parent / "docs" / "gauge.jpg"
 
 
 def test_the_drawn_gauge_is_read_on_its_scale() -> None:
-    result = CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:300", "--json", str(GAUGE)])
+    result = CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:16", "--json", str(GAUGE)])
     assert result.exit_code == 0, result.output
     record = json.loads(result.output)
-    drawn = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 5, 1)
-    assert record["number"] == pytest.approx(300 * float(drawn.fraction[0]), abs=3)
+    drawn = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 116, 1)
+    assert record["number"] == pytest.approx(16 * float(drawn.fraction[0]), abs=0.16)
     assert record["scale"]["start"] == pytest.approx(float(drawn.start[0]), abs=3)
     assert record["scale"]["sweep"] == pytest.approx(270, abs=4)
 
@@ -441,22 +497,22 @@ def test_the_drawn_gauge_is_read_on_its_scale() -> None:
 def test_it_is_surer_where_the_sweep_is_told() -> None:
     seen, told = (
         json.loads(
-            CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:300", "--json", *more, str(GAUGE)]).output
+            CliRunner().invoke(main, ["read", "--kind", "dial", "--range", "0:16", "--json", *more, str(GAUGE)]).output
         )
-        for more in ([], ["--sweep", "224:494"])
+        for more in ([], ["--sweep", "221:491"])
     )
     assert not told["uncertain"]
     assert told["confidence"] > seen["confidence"]
-    assert told["number"] == pytest.approx(seen["number"], abs=5)
+    assert told["number"] == pytest.approx(seen["number"], abs=0.3)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_true_value_is_starred_and_the_error_told(as_json: bool) -> None:
-    drawn = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 5, 1)
-    truth = 300 * float(drawn.fraction[0])
-    command = ["read", "--kind", "dial", "--range", "0:300", str(GAUGE), *["--json"] * as_json]
+    drawn = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 116, 1)
+    truth = 16 * float(drawn.fraction[0])
+    command = ["read", "--kind", "dial", "--range", "0:16", str(GAUGE), *["--json"] * as_json]
     right = CliRunner().invoke(main, [*command, "--truth", f"{truth:.2f}"]).output
-    wrong = CliRunner().invoke(main, [*command, "--truth", f"{truth - 100:.2f}"]).output
+    wrong = CliRunner().invoke(main, [*command, "--truth", f"{truth - 16 / 3:.2f}"]).output
     if as_json:
         assert json.loads(right)["right"] is True
         assert json.loads(wrong)["right"] is False

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facevalue.errors import LabelError, MissingExtraError, PictureError, SettingError
 from facevalue.files import write_whole
-from facevalue.labels import Labelled, Pick, read_tables
+from facevalue.labels import Labelled, Pick, check_range, read_tables
 from facevalue.metrics import threshold_for_accuracy
 
 if TYPE_CHECKING:
@@ -296,6 +296,10 @@ def calibrate_command(
     for number, (table, rows) in enumerate(
         zip(tables, read_tables(tables, kind.parse_label, only, without), strict=True)
     ):
+        if weight.kind == "dial":
+            from facevalue.codecs.dial import DECADE
+
+            check_range(table, rows, DECADE if scale is None else scale.span)
         for row in rows:
             try:
                 for options in ways:

@@ -31,7 +31,7 @@ from facevalue import __version__
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 from facevalue.figures import draw_worst, plot_confusion, plot_risk_coverage, png, worst_first
 from facevalue.judging import Judged, Kind, kind_of, number, percent, share_line
-from facevalue.labels import Labelled, Pick, read_labels
+from facevalue.labels import Labelled, Pick, check_range, read_labels
 from facevalue.metrics import (
     expected_calibration_error,
     reliability_table,
@@ -75,7 +75,12 @@ def evaluate_command(
     reader = open_reader(model, scale)
     name = reader.weight.name
     folder = Path(out) if out is not None else Path(f"evaluation-{name}-{dataset_name(data)}")
-    scores = evaluate(reader, data, folder, model=name, only=only, without=without)
+    if reader.kind == "dial" and scale is None:
+        from facevalue.codecs.dial import Scale
+
+        scale = Scale()
+    span = None if scale is None else scale.span
+    scores = evaluate(reader, data, folder, model=name, only=only, without=without, span=span)
     sys.stdout.write(to_json(scores) if as_json else format_scores(scores))
     sys.stdout.flush()
     pictures = "plots" if (folder / "confusion.png").is_file() else "plot"
@@ -99,6 +104,7 @@ def evaluate(
     model: str = "",
     only: Sequence[Pick] = (),
     without: Sequence[Pick] = (),
+    span: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """Read every picture of a label file and score the readings.
 
@@ -107,12 +113,14 @@ def evaluate(
     can be told; d.d is the place of a single rolling digit; of a dial a number, or `NaN` without one.  only, without:
     columns and values, see `labels.read_tables`.  out_dir: None writes nothing; else scores.json, readings.csv,
     worst20.png and, where matplotlib is installed, risk_coverage.png and, of digits, confusion.png, each whole or not
-    at all, scores.json last.  model: its name, for headings.
+    at all, scores.json last.  model: its name, for headings.  span: of dials, outside which no label may lie.
     Returns the scores as scores.json holds them: shares 0..1, of clocks minutes, None where there is nothing to take a
     mean of.  Raises LabelError before anything is read, FaceValueError for a bad `out_dir`.
     """
     kind = kind_of(reader.kind)
     rows = read_labels(labels_csv, kind.parse_label, only, without)
+    if span is not None:
+        check_range(labels_csv, rows, span)
     if out_dir is not None:
         _make_folder(Path(out_dir))
     readings = _with_progress(reader.read_many([row.path for row in rows], on_error="return"), len(rows))

@@ -78,6 +78,17 @@ def read_labels(
     return read_tables([labels_csv], parse, only, without)[0]
 
 
+def check_range(labels_csv: str | Path, rows: Iterable[Labelled], span: tuple[float, float]) -> None:
+    """Raise LabelError for a dial's label outside the values at its scale's two ends; NaN is none."""
+    low, high = sorted(span)
+    for row in rows:
+        if row.truth < low or row.truth > high:
+            raise LabelError(
+                f"{labels_csv}:{row.line}: label {row.label!r} is outside the range from {low:g} to {high:g}; "
+                "correct it, or give the dial's --range LOW:HIGH"
+            )
+
+
 def read_tables(
     paths: Sequence[str | Path],
     parse: Callable[[str], Any] = parse_time,

@@ -23,6 +23,7 @@ FILL = 0.9  # radius of the straightened dial, as training draws it
 ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
+OFF_DEGREES = 15.0  # a needle further off its scale, on no stop, shows no value of it
 LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
 
 
@@ -123,7 +124,8 @@ def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> DialBe
 def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
     candidates = look.both.candidates(RUNNERS_UP + 1)
     value = look.value
-    confidence = weight.calibration.confidence(look.features())
+    is_off = look.placed.degrees_beyond(look.both.degrees()) > OFF_DEGREES
+    confidence = 0.0 if is_off else weight.calibration.confidence(look.features())
     # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
     spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
     values = look.placed.value(np.array([degrees for degrees, _ in candidates[1:]])).tolist()

@@ -38,7 +38,7 @@ from facevalue.errors import FaceValueError, LabelError, ModelError, PictureErro
 from facevalue.files import write_whole
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of
-from facevalue.labels import NO_GROUP, Labelled, read_labels
+from facevalue.labels import NO_GROUP, Labelled, check_range, read_labels
 from facevalue.metrics import is_right, paired_difference, place_of
 from facevalue.reader import LOOKS, Reader, Weight, find_weight, load_weight
 from facevalue.recipes import Recipe
@@ -127,7 +127,7 @@ def tune(
         raise SettingError(f"{path} reads {kind.name}: a range, a sweep and a direction are for dials")
     pictures = open_pictures(labels_csv, kind, weight)
     if kind.name == "dial":
-        check_values(labels_csv, pictures, scale or Scale())
+        check_range(labels_csv, [one.row for one in pictures], (scale or Scale()).span)
         check_scale(weight, pictures, scale or Scale())
     held, grouped = hold_back([one.row for one in pictures])
     digest = digest_pictures(path, pictures, held, scale)
@@ -412,17 +412,6 @@ def find_eccentricity(weight: Weight, pictures: Sequence[Own], scale: Scale) -> 
 def turned_once(scale: Scale) -> Scale:
     """The scale with its sweep; where none is given a full turn from up."""
     return dataclasses.replace(scale, sweep=scale.sweep or FULL_TURN)
-
-
-def check_values(labels_csv: Path, pictures: Sequence[Own], scale: Scale) -> None:
-    """Raise LabelError for a label outside the range."""
-    low, high = sorted((scale.low, scale.high))
-    for one in pictures:
-        if not low <= one.row.truth <= high:
-            raise LabelError(
-                f"{labels_csv}:{one.row.line}: label {one.row.label!r} is outside the range from {low:g} to {high:g}; "
-                "correct it, or give the dial's --range LOW:HIGH"
-            )
 
 
 def check_scale(weight: Weight, pictures: Sequence[Own], scale: Scale) -> None:

@@ -74,21 +74,34 @@ class Scale:
             raise SettingError(f"direction {direction!r}: expected clockwise or counterclockwise")
         low, high = DECADE if span is None else parse_pair(span)
         clockwise = None if direction is None else direction == "clockwise"
-        return cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
+        scale = cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
+        if scale.sweep is not None and clockwise is None and scale.sweep[1] < scale.sweep[0]:
+            start, end = scale.sweep
+            wrapped = f"{start:g}:{end + 360:g}" if start - end < 360 else f"{end:g}:{start:g}"
+            raise SettingError(
+                f"a sweep from {start:g} down to {end:g} degrees: where values rise clockwise, past straight up, write "
+                f"{wrapped}; where they rise the other way, say so (direction counterclockwise)"
+            )
+        return scale
 
     def __post_init__(self) -> None:
-        numbers = (self.low, self.high, *(self.sweep or ()))
-        finite = all(math.isfinite(number) for number in numbers)
+        finite = math.isfinite(self.low) and math.isfinite(self.high)
         if not finite or max(abs(self.low), abs(self.high)) > LARGEST or abs(self.high - self.low) < SMALLEST:
             raise SettingError(
                 f"a range from {self.low:g} to {self.high:g}: expected two different numbers, at most {LARGEST:g} and "
                 f"at least {SMALLEST:g} apart"
             )
+        # infinities and NaN fail it too
         if self.sweep is not None and not 0 < abs(self.sweep[1] - self.sweep[0]) <= 360:
             raise SettingError(
                 f"a sweep from {self.sweep[0]:g} to {self.sweep[1]:g} degrees: expected two different directions, "
                 "at most a full turn apart"
             )
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The values at its two ends."""
+        return self.low, self.high
 
     @functools.cached_property
     def decimals(self) -> int:
@@ -133,6 +146,12 @@ class Placed:
         beyond = along > length
         along = np.where(beyond, np.where(along - length < 360 - along, length, 0.0), along)
         return np.asarray(self.low + (self.high - self.low) * along / length)
+
+    def degrees_beyond(self, degrees: float) -> float:
+        """How far a direction lies off the scale, from its nearer end; 0 on it."""
+        length = abs(self.sweep)
+        along = (degrees - self.start) * math.copysign(1.0, self.sweep) % 360
+        return max(0.0, min(along - length, 360 - along))
 
     def degrees(self, value: float) -> float:
         """Where a needle that shows this value points, 0 <= degrees < 360."""
@@ -278,7 +297,7 @@ class DialNeedle:
         Head("needle", BINS, "circle", 1.0),
         Head("start", BINS, "circle", 0.5),
         Head("end", BINS, "circle", 0.5),
-        Head("full", 2, "classes", 0.1),
+        Head("full", 2, "classes", 0.5),
         Head("clockwise", 2, "classes", 1.0),
         Head("dial", 2, "classes", 0.2),
         Head("pose", POSE_NUMBERS, "vector", 4.0),

@@ -9,10 +9,14 @@ import math
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facevalue.sources import hands, paint
-from facevalue.sources.clocks import FACE_REACH, RADIUS, from_red, place
+from facevalue.sources.clocks import FACE_REACH, RADIUS, draw_face, from_red, place
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, mixed, shade, skia, stroke
 
+NEEDLE_TRIES, LEAST_CONTRAST, CONTRAST_PX = 4, 0.15, 64
 FACE_PX = 192  # side of a face's drawing for pictures of up to 80 px, in proportion for larger ones
 UNITS: tuple[str, ...] = (
     "bar",
@@ -259,6 +263,46 @@ class Needle:
             canvas.drawCircle(-self.cap[0] * 0.25, -self.cap[0] * 0.25, self.cap[0] * 0.4, fill((1, 1, 1), 0.25))
 
 
+def make_needle(rnd: Random, face: Face, meter: bool) -> Needle:
+    """A needle for a face, drawn anew while it can hardly be told from it.  meter: of a sub-dial, else of a gauge."""
+    for _ in range(NEEDLE_TRIES):
+        needle = meter_needle(rnd, face) if meter else gauge_needle(rnd, face)
+        if contrast_of(needle, face) > LEAST_CONTRAST:
+            break
+    return needle
+
+
+def contrast_of(needle: Needle, face: Face) -> float:
+    """How far a needle is from what lies below it, 0..1: the mean difference of its pixels outside the cap.
+
+    The least of three directions on its scale.
+    """
+    return min(contrast_at(needle, face, face.start + face.sweep * share) for share in (0.15, 0.5, 0.85))
+
+
+def contrast_at(needle: Needle, face: Face, degrees: float) -> float:
+    """The same in one direction, clockwise from up."""
+
+    def seen(with_face: bool, with_needle: bool) -> NDArray[np.float64]:
+        pixels = np.zeros((CONTRAST_PX, CONTRAST_PX, 4), dtype=np.uint8)
+        with skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType) as canvas:
+            canvas.translate(CONTRAST_PX / 2, CONTRAST_PX / 2)
+            canvas.scale(CONTRAST_PX / 2 / RADIUS, CONTRAST_PX / 2 / RADIUS)
+            if with_face:
+                draw_face(canvas, face)
+            canvas.rotate(degrees)
+            if with_needle:
+                canvas.drawPicture(needle.picture)
+        return pixels / 255
+
+    covered = seen(False, True)[..., 3]
+    centre = np.hypot(*np.meshgrid(*[np.arange(CONTRAST_PX) - (CONTRAST_PX - 1) / 2] * 2))
+    covered[centre < (needle.cap[0] if needle.cap else 0.0) * CONTRAST_PX / 2 / RADIUS] = 0
+    apart = np.abs(seen(True, True) - seen(True, False))[..., :3].max(axis=2)
+    total = float(covered.sum())
+    return float((apart * (covered > 0)).sum()) / total if total > 0 else 0.0
+
+
 def needle_colour(rnd: Random, ground: Colour) -> Colour:
     """Red, as on most meters, from dark to bleached; orange, black or white now and then."""
     for _ in range(8):
@@ -287,8 +331,8 @@ def meter_needle(rnd: Random, face: Face) -> Needle:
     recorder = skia.PictureRecorder()
     canvas = recorder.beginRecording(skia.Rect.MakeLTRB(-RADIUS, -RADIUS, RADIUS, RADIUS))
     canvas.concat(skia.Matrix.MakeAll(1, lean[0] / length, lean[0], 0, 1 + lean[1] / length, lean[1], 0, 0, 1))
-    families = ("blob", "drop", "fan", "flag", "stick", "crescent", "hand", "plate", "half", "lobe", "arm")
-    family = rnd.choices(families, (19, 16, 8, 11, 10, 8, 8, 6, 5, 5, 8))[0]
+    families = ("blob", "drop", "fan", "flag", "stick", "crescent", "hand", "plate", "half", "lobe", "arm", "dart")
+    family = rnd.choices(families, (19, 16, 8, 11, 10, 8, 8, 6, 5, 5, 8, 12))[0]
     cap: tuple[float, Colour] | None = None
     if family == "blob":
         draw_blob(canvas, rnd, colour, length)
@@ -304,6 +348,8 @@ def meter_needle(rnd: Random, face: Face) -> Needle:
         draw_lobe(canvas, rnd, colour, length)
     elif family == "arm":
         draw_arm(canvas, rnd, colour, length * rnd.uniform(0.7, 1.0))
+    elif family == "dart":
+        draw_dart(canvas, rnd, colour, length * rnd.uniform(0.7, 1.0))
     elif family == "flag":
         draw_flag(canvas, rnd, colour, length)
     elif family == "stick":
@@ -505,6 +551,24 @@ def draw_arm(canvas: skia.Canvas, rnd: Random, colour: Colour, length: float) ->
         canvas.drawPath(spear, stroke(shade(colour, rnd.uniform(-0.6, 0.2)), rnd.uniform(1, 3)))
 
 
+def draw_dart(canvas: skia.Canvas, rnd: Random, colour: Colour, length: float) -> None:
+    """A long wedge that narrows from its very back to a blunt tip, the pivot near its middle, a plate in its back."""
+    half, far = rnd.uniform(17, 34), rnd.uniform(60, 110)
+    beside_plate = far - half * rnd.uniform(1.2, 2.0)
+    body = hands.mirrored(
+        [(half * rnd.uniform(0.8, 1.05), -far), (half, -beside_plate), (half * 0.75, 0), (rnd.uniform(0.5, 6), length)]
+    )
+    canvas.drawPath(body, lit(rnd, colour, length))
+    if rnd.random() < 0.4:
+        canvas.drawPath(body, stroke(shade(colour, rnd.uniform(-0.6, 0.2)), rnd.uniform(1, 4)))
+    if rnd.random() < 0.85:
+        side, edge = half * rnd.uniform(0.45, 0.75), rnd.uniform(2, 8)
+        top = far - edge - 2 * side
+        plate = skia.Rect.MakeLTRB(-side, top, side, top + 2 * side)
+        corner = side * rnd.choice((0.1, 0.4, 1.0))
+        canvas.drawRoundRect(plate, corner, corner, metal(rnd))
+
+
 def draw_stick(canvas: skia.Canvas, rnd: Random, colour: Colour, length: float) -> None:
     """A thin or thick stick on a hub."""
     half, hub = rnd.uniform(2, 7), rnd.uniform(10, 27)
@@ -530,7 +594,8 @@ def pick_pointer(rnd: Random) -> str:
 
 def pick_sweep(rnd: Random) -> tuple[float, float]:
     """Where a gauge's scale begins and how far it goes: mostly 270 degrees with the gap below."""
-    length = rnd.choices((270.0, 240.0, 300.0, 180.0, 90.0, 120.0, rnd.uniform(80, 330)), (44, 10, 12, 8, 6, 4, 16))[0]
+    lengths = (270.0, 240.0, 300.0, 180.0, 90.0, 120.0, rnd.uniform(80, 330), rnd.uniform(310, 348))
+    length = rnd.choices(lengths, (42, 10, 12, 8, 6, 4, 12, 8))[0]
     middle = 0.0 if rnd.random() < 0.86 else rnd.choice((90.0, -90.0, 180.0, 45.0, -45.0, rnd.uniform(0, 360)))
     if rnd.random() < 0.04:
         length = 360.0
@@ -736,12 +801,26 @@ def gauge_needle(rnd: Random, face: Face) -> Needle:
     canvas = recorder.beginRecording(skia.Rect.MakeLTRB(-RADIUS, -RADIUS, RADIUS, RADIUS))
     lean = rnd.gauss(0, 1.2) if rnd.random() < 0.5 else 0.0
     canvas.concat(skia.Matrix.MakeAll(1, lean / length, lean, 0, 1, 0, 0, 0, 1))
+    if rnd.random() < 0.22:
+        draw_counterweight(canvas, rnd, colour, length, width)
     hand.draw(canvas, 0.0, (0.0, 0.0))
     cap_colour = rnd.choice((colour, colour, (0.08, 0.08, 0.08), (0.75, 0.75, 0.72), any_colour(rnd)))
     cap_radius = rnd.choice((rnd.uniform(2, 7), rnd.uniform(5, 14), rnd.uniform(10, 28)))
     reach = rnd.choice((1.0, 2.0, 5.0))
     shadow = (rnd.gauss(0, reach), rnd.gauss(0.5, reach), rnd.uniform(0.08, 0.45) if rnd.random() < 0.55 else 0.0)
     return Needle(recorder.finishRecordingAsPicture(), (cap_radius, cap_colour), shadow)
+
+
+def draw_counterweight(canvas: skia.Canvas, rnd: Random, colour: Colour, length: float, width: float) -> None:
+    """Behind the pivot, broader than the blade and up to two thirds as long: a wedge, a bar, a disc, a sickle."""
+    far, half = length * rnd.uniform(0.25, 0.66), width * rnd.uniform(0.8, 1.6) + rnd.uniform(2, 6)
+    kind = rnd.choice(("wedge", "wedge", "bar", "disc", "sickle"))
+    if kind in ("wedge", "bar"):
+        near = half * (rnd.uniform(0.2, 0.6) if kind == "wedge" else 1.0)
+        canvas.drawPath(hands.mirrored([(half, -far), (near, rnd.uniform(0, 8))]), fill(colour))
+        return
+    canvas.drawPath(hands.mirrored([(width / 2, -far), (width / 2, 0)]), fill(colour))
+    canvas.drawCircle(0, far, half * 1.2, fill(colour) if kind == "disc" else stroke(colour, half * 0.7))
 
 
 def draw_other_needles(canvas: skia.Canvas, rnd: Random, face: Face) -> None:

@@ -119,7 +119,7 @@ class DialSource:
             if index % PICTURES_PER_FACE == 0:
                 meter = rnd.random() < self.meters
                 face = (dial_faces.meter_face if meter else dial_faces.gauge_face)(rnd, size)
-                needle = (dial_faces.meter_needle if meter else dial_faces.gauge_needle)(rnd, face)
+                needle = dial_faces.make_needle(rnd, face, meter)
                 wall = paint.make_wall(rnd, size)
             if rnd.random() < self.empty:
                 with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:

@@ -115,6 +115,12 @@ export function placeScale(belief, scale) {
 
 export const isFull = (placed) => Math.abs(placed.sweep) > 360 - BIN_DEGREES;
 
+// How far a direction lies off the scale, from its nearer end; 0 on it.
+export function degreesBeyond({ start, sweep }, degrees) {
+  const along = turned((degrees - start) * Math.sign(sweep));
+  return Math.max(0, Math.min(along - Math.abs(sweep), 360 - along));
+}
+
 // The value where a needle points; beyond the scale that of its nearer end.
 export function valueAt(placed, degrees) {
   const length = Math.abs(placed.sweep);

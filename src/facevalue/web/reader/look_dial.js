@@ -2,8 +2,8 @@
 
 import { confidenceOf } from "./calibration.js";
 import {
-  ENDS_REACH_DEGREES, decimalsOf, decodeDial, directions, isFull, joinDials, makeScale, massNear, placeScale, setRight,
-  textOf, valueAt,
+  ENDS_REACH_DEGREES, decimalsOf, decodeDial, degreesBeyond, directions, isFull, joinDials, makeScale, massNear, placeScale,
+  setRight, textOf, valueAt,
 } from "./dial.js";
 import { localDirection } from "./needles.js";
 import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
@@ -13,6 +13,7 @@ const FILL = 0.9;
 const RUNNERS_UP = 9;
 const SURE = 0.9;
 const SURE_REACH_DEGREES = 7.2;
+const OFF_DEGREES = 15;
 const LEAST_REACH_DEGREES = 1.5;
 
 export const CODEC = "dial/needle";
@@ -68,7 +69,8 @@ export function makeReading(weight, seen, pictureScale) {
   const { both, scale, placed } = seen;
   const [[, mass], ...others] = directions(both, RUNNERS_UP + 1);
   const value = valueAt(placed, localDirection(both.needle));
-  const confidence = confidenceOf(weight.calibration, features(seen));
+  const isOff = degreesBeyond(placed, localDirection(both.needle)) > OFF_DEGREES;
+  const confidence = isOff ? 0 : confidenceOf(weight.calibration, features(seen));
   const spare = (1 - confidence) / Math.max(1 - mass, 1e-6);
   const rounded = (degrees) => Number(degrees.toFixed(1));
   return {
