@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import struct
 import threading
@@ -291,6 +292,14 @@ def test_list_pictures(tmp_path: Path) -> None:
         file.touch()
     assert [str(file.relative_to(tmp_path)) for file in list_pictures(tmp_path)] == pictures
     assert [file.name for file in list_pictures(tmp_path / ".thumbnails")] == ["a.png"]  # asked for by name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_list_pictures_leaves_pipes_out(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")  # listed, so that its reading says what is wrong
+    os.mkfifo(tmp_path / "pipe.png")
+    assert [file.name for file in list_pictures(tmp_path)] == ["a.png", "gone.png"]
 
 
 @pytest.mark.parametrize(("name", "says"), [("", "no pictures in this folder"), ("missing", "no such folder")])

@@ -774,6 +774,8 @@ def test_new_proposes_what_it_finds(red_needles: None, tmp_path: Path) -> None:
         assert any(np.hypot(*(place - middle)) < 40 for place in middles)
     done = run("instrument", "new", photo, "-o", out)
     assert done.exit_code == 2 and "exists already" in done.output
+    done = run("instrument", "new", photo, "-o", tmp_path / "nowhere" / "m.toml")
+    assert done.exit_code == 2 and "no such folder" in done.output
 
 
 def test_new_says_where_nothing_is_found(red_needles: None, tmp_path: Path) -> None:

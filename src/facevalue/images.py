@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -145,6 +146,7 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
 def list_pictures(path: str | Path) -> list[Path]:
     """All picture files in a folder and below it, by extension, sorted, hidden files and folders left out.
 
+    Pipes, sockets and devices are left out too, whatever their names: reading one could wait for ever.
     Raises PictureError where there is no such folder, or no picture in it.
     """
     if not os.path.isdir(path):
@@ -155,11 +157,22 @@ def list_pictures(path: str | Path) -> list[Path]:
         found += (
             Path(folder, name)
             for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+            if not name.startswith(".")
+            and os.path.splitext(name)[1].lower() in EXTENSIONS
+            and not _is_special(os.path.join(folder, name))
         )
     if not found:
         raise PictureError(f"no pictures in this folder or below it; expected {_KNOWN} files", os.fspath(path))
     return sorted(found)
+
+
+def _is_special(path: str) -> bool:
+    """Whether a path is of something that is neither a file nor a folder; not one that leads nowhere."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _from_stream(stream: IO[bytes], max_pixels: int, at_least_px: int | None) -> tuple[RGB, tuple[float, float]]:

@@ -141,7 +141,9 @@ class Reader:
         self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: Scale | None = None
     ) -> None:
         if scale is not None and kind != "dial":
-            raise SettingError(f"a scale is for dials, not for {kind!r}")
+            raise SettingError(
+                f"a scale is for dials, not for {kind!r}: range, sweep and direction go with --kind dial"
+            )
         self.weight = load_weight(find_weight(kind, model), threads)
         if self.weight.kind != kind:
             raise ModelError(f"{model}: a weight for {self.weight.kind!r}, where one for {kind!r} was expected")

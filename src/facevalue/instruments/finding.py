@@ -282,6 +282,8 @@ def propose(photo: Path, out: Path, dials: Reader | None, digits: Reader) -> lis
     """Find the parts of a photo and write the file. Raises InstrumentError where it exists, or nothing is found."""
     if out.exists():
         raise InstrumentError(f"{out}: exists already; name another file with -o")
+    if not out.parent.is_dir():
+        raise InstrumentError(f"{out}: can't be written: no such folder")  # told before the search, which takes seconds
     rgb = open_picture(photo)
     found = find_parts(rgb, dials, digits)
     if not found:

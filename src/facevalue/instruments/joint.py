@@ -36,8 +36,8 @@ from facevalue.codecs.digits import TOLD
 
 GRID = 600  # places of the finest wheel that are tried, a multiple of the needle's 120 bins
 BEAM = 6000
-FLOOR = 1e-4  # of the probability that a wheel that could be anywhere has
-NEEDLE_PLAY = 0.03  # of a turn: a third of a digit
+FLOOR = 1e-3  # of the probability that a wheel that could be anywhere has
+NEEDLE_PLAY = 0.04  # of a turn: two fifths of a digit, as needles of real meters stand (docs/lab-notes.md)
 DRUM_PLAY = 0.03
 TOLD_PARTS = 100  # the number is told to this part of the finest wheel's turn
 RIGHT_STEPS = 5  # a number is right within so many of these parts: within half of the finest wheel's digit

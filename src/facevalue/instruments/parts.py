@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from facevalue.codecs import Floats
 from facevalue.codecs.dial import BIN_DEGREES, BINS, DialBelief, Scale, at_directions
 from facevalue.codecs.digits import PLACES, RowBelief
+from facevalue.codecs.needles import log_softmax
 from facevalue.images import RGB, warp
 from facevalue.instruments.schema import Corners, Digits, Gauge, Needle, Part
 from facevalue.look_row import counted
 from facevalue.reading import PartReading, Polyline, Reading
 
 if TYPE_CHECKING:
+    from facevalue.look_dial import Look
     from facevalue.reader import Reader
 
 LARGEST_PX = 512  # a part is looked at no larger than this
+CUTS = (0.9, 1.1)  # beside a needle's box itself, cut out smaller and larger
+LOOK_FLOOR = 1e-4  # of the probability of a direction, in one cut
+SQUARE = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))  # corners of a frame, from top left clockwise
 THERE = 0.5  # a part less likely to be there than this is not told
 
 Homography = NDArray[np.float64]
@@ -60,18 +65,38 @@ def see_part(part: Part, reader: Reader, rgb: RGB, to_photo: Homography) -> Seen
     crop = cut_out(rgb, corners, frame)
     options = {"dial": scale_of(part)} if isinstance(part, Needle | Gauge) else {}
     look, _ = reader.look.look_at(reader.weight, crop, **options)
+    wheels = np.zeros((0, 1), np.float32)
+    if isinstance(part, Digits):
+        wheels, there = digit_wheels(part, look.belief)
+    elif isinstance(part, Needle):
+        look, there = look_near_and_far(part, reader, rgb, frame, look)
+        wheels = needle_wheel(part, look.both, there)[None]
+    else:
+        there = look.features()["dial"]
     reading: Reading = reader.look.make_reading(reader.weight, look, (1.0, 1.0), 0.0)
     height, width = crop.shape[:2]
     # marks count pixel centres from 0, homographies from the picture's corner
     to_frame = np.array([[2 / width, 0.0, 1 / width - 1], [0.0, 2 / height, 1 / height - 1], [0.0, 0.0, 1.0]])
     marks = {name: moved(frame @ to_frame, mark) for name, mark in reading.marks.items()}
-    reading = dataclasses.replace(reading, marks=marks)
-    if isinstance(part, Digits):
-        wheels, there = digit_wheels(part, look.belief)
-        return Seen(part, reading, there, corners, wheels)
-    there = look.features()["dial"]
-    wheels = needle_wheel(part, look.both, there)[None] if isinstance(part, Needle) else np.zeros((0, 1), np.float32)
-    return Seen(part, reading, there, corners, wheels)
+    return Seen(part, dataclasses.replace(reading, marks=marks), there, corners, wheels)
+
+
+def look_near_and_far(part: Needle, reader: Reader, rgb: RGB, frame: Homography, look: Look) -> tuple[Look, float]:
+    """The look at a needle with its direction where other cuts see it too, and how sure all are that it is there.
+
+    How near a box is drawn is chance, and a needle that one cut turns round another mostly does not. Directions are
+    joined by their geometric mean, above a floor, so that no cut can veto what the others see.
+    """
+    seen, there = [look.both.needle], [look.features()["dial"]]
+    for size in CUTS:
+        cut = frame @ np.diag([size, size, 1.0])
+        crop = cut_out(rgb, moved(cut, SQUARE), cut)
+        other, _ = reader.look.look_at(reader.weight, crop, dial=scale_of(part))
+        seen.append(other.both.needle)
+        there.append(other.features()["dial"])
+    joined = np.log(np.exp(np.stack(seen).astype(np.float64)) + LOOK_FLOOR).mean(axis=0)
+    both = dataclasses.replace(look.both, needle=log_softmax(joined.astype(np.float32)))
+    return dataclasses.replace(look, both=both), float(np.mean(there))
 
 
 def scale_of(part: Needle | Gauge) -> Scale:
@@ -112,7 +137,7 @@ def moved(homography: Homography, points: Polyline | Corners) -> Polyline:
 def frame_of(corners: Polyline) -> Homography:
     """Homography (3, 3) from [-1, 1]^2 to the pixels between four corners, from top left clockwise."""
     rows, wanted = [], []
-    for (u, v), (x, y) in zip(((-1, -1), (1, -1), (1, 1), (-1, 1)), corners, strict=True):
+    for (u, v), (x, y) in zip(SQUARE, corners, strict=True):
         rows += [[u, v, 1, 0, 0, 0, -u * x, -v * x], [0, 0, 0, u, v, 1, -u * y, -v * y]]
         wanted += [x, y]
     return np.append(np.linalg.solve(np.array(rows, dtype=np.float64), wanted), 1.0).reshape(3, 3)

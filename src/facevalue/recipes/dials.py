@@ -19,6 +19,8 @@ dials/wild-6  The shipped reader, dial-3: goes on from dials/wild-4 too, 75 minu
 dials/wild-7  Goes on from that briefly, with darts, wedges from their back to a blunt tip, of which it turns more round
               than dial-2 did. Not trained yet.
               facevalue train dials/wild-7 --compile --from runs/dials-wild-6-...
+dials/wild-8  Goes on from that at half its rate.
+              facevalue train dials/wild-8 --compile --from runs/dials-wild-7-...
 dials/tiny    A minute of one core, to try the way from drawing to reading. It reads little.
               facevalue train dials/tiny
 """
@@ -64,6 +66,7 @@ RECIPES = (
     going_on(5, steps=2500, learning_rate=1.5e-3),
     going_on(6, steps=3000, learning_rate=1.5e-3, parent=4),
     going_on(7, steps=600, learning_rate=1e-3),
+    going_on(8, steps=700, learning_rate=5e-4),
     Recipe(
         name="dials/tiny",
         kind="dial",
