@@ -405,6 +405,18 @@ def test_looks_that_do_not_agree_are_not_sure() -> None:
     assert len(reading.alternatives) == 9
 
 
+def test_no_value_is_told_twice() -> None:
+    """Below a scale all directions show one of its ends: one alternative, with what all of them have."""
+    flat = np.full(BINS, -math.log(BINS), np.float32)
+    below = np.where(np.abs(np.arange(BINS) * 3 - 180) < 45, 0.0, -9.0).astype(np.float32)
+    needle = below - np.log(np.exp(below).sum())
+    blind = DialBelief(needle, flat, flat, 0.5, 0.5, 0.0, np.zeros(7, np.float32))
+    reading = read_with(Stub(blind), Scale(sweep=(225, 495)))
+    told = [other.value for other in reading.alternatives]
+    assert len(set(told)) == len(told) and reading.value not in told
+    assert reading.value in ("0.0", "10.0") and {"0.0", "10.0"} <= {reading.value, *told}
+
+
 # ---- measuring
 
 

@@ -129,13 +129,16 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
     spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
     values = look.placed.value(np.array([degrees for degrees, _ in candidates[1:]])).tolist()
-    others = [
-        Alternative(value_text(look, other), min(spare * mass, confidence))
-        for other, (_, mass) in zip(values, candidates[1:], strict=True)
-    ]
+    text = value_text(look, value)
+    shares: dict[str, float] = {}
+    for other, (_, mass) in zip(values, candidates[1:], strict=True):  # off a scale many directions show the same end
+        if (told := value_text(look, other)) != text:
+            shares[told] = shares.get(told, 0.0) + spare * mass
+    ranked = sorted(shares.items(), key=lambda told: -told[1])
+    others = [Alternative(told, min(share, confidence)) for told, share in ranked]
     return Reading(
         kind=weight.kind,
-        value=value_text(look, value),
+        value=text,
         number=round(value, look.scale.decimals + 2),
         confidence=confidence,
         uncertain=confidence < weight.calibration.threshold,

@@ -73,14 +73,19 @@ export function makeReading(weight, seen, pictureScale) {
   const confidence = isOff ? 0 : confidenceOf(weight.calibration, features(seen));
   const spare = (1 - confidence) / Math.max(1 - mass, 1e-6);
   const rounded = (degrees) => Number(degrees.toFixed(1));
+  const text = valueText(seen, value);
+  const shares = new Map();
+  for (const [degrees, share] of others) { // off a scale many directions show the same end
+    const told = valueText(seen, valueAt(placed, degrees));
+    if (told !== text) shares.set(told, (shares.get(told) ?? 0) + spare * share);
+  }
+  const ranked = [...shares].sort((a, b) => b[1] - a[1]);
   return {
-    value: valueText(seen, value),
+    value: text,
     number: Number(value.toFixed(decimalsOf(scale) + 2)),
     confidence,
     uncertain: confidence < weight.calibration.threshold,
-    alternatives: others.map(([degrees, share]) => ({
-      value: valueText(seen, valueAt(placed, degrees)), confidence: Math.min(spare * share, confidence),
-    })),
+    alternatives: ranked.map(([told, share]) => ({ value: told, confidence: Math.min(share, confidence) })),
     marks: placeMarks(seen, pictureScale),
     scale: { low: placed.low, high: placed.high, start: rounded(placed.start), sweep: rounded(placed.sweep) },
   };
