@@ -1,6 +1,6 @@
 """What each step of reading a dial is worth, on sub-dials of meters; and how a needle stands beside its dial's truth.
 
-    python benchmarks/dial_steps.py --data DATA [--weight dial-3] [--publish]
+    python benchmarks/dial_steps.py --data DATA [--weight dial-4] [--publish]
 
 DATA holds meter-needles. Every crop is read by the whole picture alone, by the straightened one alone, by both
 together, as the reader does (a second look only where the first leaves doubt), and from the zero as it is seen. Of the
@@ -97,7 +97,7 @@ def draw_sine(panel: object, found: Eccentricity) -> None:
 
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--weight", "name", default="dial-3", show_default=True)
+@click.option("--weight", "name", default="dial-4", show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Of the forty pictures.")
 @click.option("--publish", is_flag=True, help="Write docs/studies/dials.md and its figure.")
 def main(data: Path, name: str, seed: int, publish: bool) -> None:

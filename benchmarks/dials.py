@@ -1,6 +1,6 @@
 """Measure the dial reader on every set of pictures that it has figures for, and write them where they are published.
 
-    python benchmarks/dials.py --data DATA [--weight dial-3] [--publish]
+    python benchmarks/dials.py --data DATA [--weight dial-4] [--publish]
 
 DATA holds meter-needles. With --publish everything between the markers ``<!-- dials -->`` and ``<!-- /dials -->`` of
 README.md and of the weight's card is replaced; nothing there is typed by hand. Nothing else should run on the machine
@@ -57,7 +57,7 @@ def draw_gauges(folder: Path, *, ordinary: bool = False) -> Path:
 
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--weight", default="dial-3", show_default=True)
+@click.option("--weight", default="dial-4", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep scores and sheets there.")
 @click.option("--publish", is_flag=True, help="Write README.md and the weight's card.")
 def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:

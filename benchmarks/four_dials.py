@@ -1,6 +1,6 @@
 """How well a whole meter is read: the four-dial water meter of examples/, told by another program's labels.
 
-    python benchmarks/four_dials.py --data shared/data/meter-four-dials [--weight dial-3]
+    python benchmarks/four_dials.py --data shared/data/meter-four-dials [--weight dial-4]
 
 The labels are litres, ``ddd.ddd``: a digit for each dial, and two more of the finest one's needle. A value is right in
 all digits but the last if it is within a tenth of the finest dial's digit, 0.01 litres, of the label; as the labels are

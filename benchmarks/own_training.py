@@ -59,7 +59,7 @@ def shares_near(read: list[float], true: list[float]) -> str:
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--pictures", default=40, show_default=True)
-@click.option("--from", "start", default="dial-3", show_default=True)
+@click.option("--from", "start", default="dial-4", show_default=True)
 @click.option("--seed", default=1, show_default=True)
 def main(data: Path, pictures: int, start: str, seed: int) -> None:
     """Print, meter by meter, how much is within 0.1 and 0.2 of ten before and after, as a number and as printed."""

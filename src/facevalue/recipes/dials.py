@@ -12,14 +12,13 @@ dials/wild-4  The reader dial-2: goes on from that for half an hour, a fifth of 
 dials/wild-5  Goes on from that, with lamps' reflections over needles, and ten times the weight on the way values rise.
               Meters as before, gauges a little better, seen to rise the other way more often; not shipped (lab notes).
               facevalue train dials/wild-5 --compile --from runs/dials-wild-4-...
-dials/wild-6  The shipped reader, dial-3: goes on from dials/wild-4 too, 75 minutes in float32, with needles that can be
+dials/wild-6  The reader dial-3: goes on from dials/wild-4 too, 75 minutes in float32, with needles that can be
               told from their face, heavy counterweights, sweeps that leave a narrow gap, and five times the weight on
               whether there is a gap. Ordinary gauges from 1.98 to 0.81 % of their range off.
               facevalue train dials/wild-6 --compile --from runs/dials-wild-4-...
-dials/wild-7  Goes on from that briefly, with darts, wedges from their back to a blunt tip, of which it turns more round
-              than dial-2 did. Not trained yet.
+dials/wild-7  Goes on from that briefly, with darts, wedges from their back to a blunt tip.
               facevalue train dials/wild-7 --compile --from runs/dials-wild-6-...
-dials/wild-8  Goes on from that at half its rate.
+dials/wild-8  The shipped reader, dial-4: goes on from that at half its rate.
               facevalue train dials/wild-8 --compile --from runs/dials-wild-7-...
 dials/tiny    A minute of one core, to try the way from drawing to reading. It reads little.
               facevalue train dials/tiny
