@@ -411,6 +411,32 @@ def test_the_needle_is_taught_where_its_value_lies(dial_weight: Path) -> None:
     assert np.isnan([back.degrees["start"], back.degrees["end"], back.others["full"]]).all()
 
 
+@pytest.mark.parametrize(
+    ("seen", "taught"), [(91.0, 91.0), (89.2, 89.2), (93.0, 91.8), (87.0, 88.2), (97.0, 90.0), (271.0, 90.0)]
+)
+def test_what_a_rounded_label_leaves_open_is_as_seen(
+    dial_weight: Path, monkeypatch: pytest.MonkeyPatch, seen: float, taught: float
+) -> None:
+    """A label of 2.5, in tenths of ten, means 88.2 to 91.8 degrees."""
+    weight = load_weight(dial_weight, threads=1)
+    monkeypatch.setattr("facevalue.codecs.dial.DialBelief.degrees", lambda belief: seen)
+    rgb = np.full((60, 60, 3), 200, np.uint8)
+    needles = tuning.teach_dial(weight, rgb, 2.5, Scale(sweep=(0, 360)), step=0.1)
+    assert needles.degrees["needle"] == pytest.approx(taught)
+    shifted = dataclasses.replace(
+        weight, eccentricity=Eccentricity(3.0, 0.0, 0.0)
+    )  # which both belief and label are freed of
+    needles = tuning.teach_dial(shifted, rgb, 2.5, Scale(sweep=(0, 360)), step=0.1)
+    assert needles.degrees["needle"] == pytest.approx(taught + 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "step"), [(["3.1", "4", "0.0"], 0.1), (["7", "12"], 1), (["0,25", "1.5"], 0.01), (["1e1", "40"], 1)]
+)
+def test_label_step(labels: list[str], step: float) -> None:
+    assert tuning.label_step(labels) == pytest.approx(step)
+
+
 # ---- what can't be taught
 
 

@@ -20,6 +20,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ VERSION = 2  # of how pictures are taught; a run of another one is not gone on w
 NOISE_DEGREES, USUAL_DEGREES = 1.5, 3.0  # standard deviations: of a label or a reading, of the parts of an eccentricity
 FITTED_TIMES = 20
 
-Teach = Callable[[Weight, RGB, Any, Scale | None], Taught]
+Teach = Callable[[Weight, RGB, Any, Scale | None, float], Taught]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Manner:
     """How a kind of instrument is taught.
 
     codec: the only one whose weights can be.  drawn: source of the drawn half, for frames of a size (width, height).
-    teach: what a picture with its truth teaches, as the weight sees it; of a dial also by its scale.  unplaced: what
-    is said of the pictures in which the reader doesn't find the instrument.
+    teach: what a picture with its truth teaches, as the weight sees it; of a dial also by its scale and by the step in
+    which values are labelled.  unplaced: what is said of the pictures in which the reader doesn't find the instrument.
     """
 
     codec: str
@@ -143,7 +144,11 @@ def tune(
             f"the needle is seen {eccentricity.shift:+.1f} degrees beside where the labels put it, and once round "
             f"{math.hypot(eccentricity.sine, eccentricity.cosine):.1f} degrees more and less: taken into account"
         )
-    taught = [manner.teach(weight, one.rgb, one.row.truth, scale) for one in pictures]
+    step = label_step([one.row.label for one in pictures]) if kind.name == "dial" else 0.0
+    taught = [
+        manner.teach(weight, one.rgb, one.row.truth, scale, 0.0 if kept else step)  # what measures stays as labelled
+        for one, kept in zip(pictures, held, strict=True)
+    ]
     tell_unplaced(taught, manner)
     taught = with_cells(taught)
     from facevalue import training  # torch, not before labels and pictures are known to be good
@@ -346,7 +351,7 @@ def choose(groups: dict[str, list[int]], wanted: int, most: int) -> set[int]:
 # ---- what a picture teaches
 
 
-def teach_clock(weight: Weight, rgb: RGB, minutes: int, scale: Scale | None = None) -> Needles:
+def teach_clock(weight: Weight, rgb: RGB, minutes: int, scale: Scale | None = None, step: float = 0.0) -> Needles:
     """The hands of the labelled time, on the dial that the reader sees; its seconds where the reader has the time."""
     look, _ = look_clock.look_at(weight, rgb)
     belief = look.both
@@ -358,9 +363,17 @@ def teach_clock(weight: Weight, rgb: RGB, minutes: int, scale: Scale | None = No
     return on_dial(rgb, look.frame, dial, look.features()["dial"], degrees, {"seconds": time * 60})
 
 
-def teach_dial(weight: Weight, rgb: RGB, value: float, scale: Scale | None) -> Needles:
+def label_step(labels: Sequence[str]) -> float:
+    """The step in which numbers are written: that of the last decimal of the one with the most; 1 for whole numbers."""
+    exponents = [Decimal(label.strip().replace(",", ".")).as_tuple().exponent for label in labels]
+    return float(10.0 ** min(exponent for exponent in exponents if isinstance(exponent, int)))
+
+
+def teach_dial(weight: Weight, rgb: RGB, value: float, scale: Scale | None, step: float = 0.0) -> Needles:
     """The needle where the labelled value lies on the scale, on the dial that the reader sees, and where it is seen.
 
+    step: in which values are labelled. Within half of it, which is what the label doesn't tell, the needle is where the
+    reader sees it, if that is within a step: else a label's rounding would be learned by heart.
     The scale's ends are taught where its sweep is said, the way in which it rises where that or the direction is.
     """
     given = scale or Scale()
@@ -369,6 +382,10 @@ def teach_dial(weight: Weight, rgb: RGB, value: float, scale: Scale | None) -> N
     has_sweep = given.sweep is not None
     has_way = has_sweep or given.clockwise is not None
     needle = placed.degrees(value)
+    untold = 0.5 * step / abs(placed.high - placed.low) * abs(placed.sweep)
+    off = (look.both.degrees() - needle + 180) % 360 - 180
+    if abs(off) <= 2 * untold:  # further off it is misread, and says nothing
+        needle += min(max(off, -untold), untold)
     if weight.eccentricity is not None:
         needle += float(weight.eccentricity.degrees(needle - placed.start))
     degrees = {
@@ -472,7 +489,7 @@ def on_dial(
     return Needles(rgb, np.stack([whole, frame]), dial, True, degrees, others)
 
 
-def teach_row(weight: Weight, rgb: RGB, label: str, scale: Scale | None = None) -> Row:
+def teach_row(weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, step: float = 0.0) -> Row:
     """The labelled digits, where the reader sees them; cells NaN where it sees another number of them.
 
     Of a digit that the reader has right it keeps the place on the drum.
