@@ -840,7 +840,10 @@ def synth(
     size_px: int | None,
     data: Path | None,
 ) -> None:
-    """Draw training pictures into the folder OUT, with an index of their labels."""
+    """Draw training pictures into the folder OUT, with an index of their labels.
+
+    Labels of dials are in percent of their scale, 0 at its low end and 100 at its high one.
+    """
     if source != "clocks" and style is not None:
         raise click.UsageError(f"--style {style} is a style of clocks, not of {source}")
     if source == "dials":
