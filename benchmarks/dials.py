@@ -19,6 +19,7 @@ import numpy as np
 import onnxruntime
 from digits import calibration_of, measure_speed
 from no_instrument import answered, drawn
+from own_training import TURN
 from publish import ROOT, percent, replace_between
 from read_speed import describe_hardware
 
@@ -26,6 +27,7 @@ from facevalue.codecs.dial import Scale
 from facevalue.evaluate import evaluate
 from facevalue.images import list_pictures
 from facevalue.labels import read_labels
+from facevalue.metrics import places_apart
 from facevalue.reader import Reader
 from facevalue.sources.albums import write_folder
 from facevalue.sources.dials import DialSource
@@ -88,10 +90,10 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
                 f"| {percent(told['within_1'])} |"
             )
             click.echo(lines[-1])
-    turn = Reader("dial", weight, scale=Scale(sweep=(0, 360)))
+    turn = Reader("dial", weight, scale=TURN)
     rows = read_labels(needles, float)
-    printed = np.array([float(turn.read(row.path).value) for row in rows])
-    off = np.abs((printed - np.array([float(row.truth) for row in rows]) + 5) % 10 - 5)
+    printed = [float(turn.read(row.path).value) for row in rows]
+    off = places_apart(printed, [float(row.truth) for row in rows])
     near, far = ([float(np.mean(off <= reach + 1e-6)) for reach in (0.1, 0.2)], float(np.mean(off > 0.5 + 1e-6)))
     empty = {name: sum(answered(reader, list(pictures))) for name, pictures in drawn(1000, 1).items()}
     speed = measure_speed(reader, list_pictures(needles.parent))

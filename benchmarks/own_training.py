@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from facevalue import Reader, Scale
+from facevalue.metrics import places_apart
 from facevalue.reading import Reading
 from facevalue.tuning import tune
 
@@ -52,7 +53,7 @@ def within(model: str | Path, rows: list[tuple[Path, float]]) -> str:
 
 def shares_near(read: list[float], true: list[float]) -> str:
     """Shares within 0.1 and 0.2 of ten, round the dial."""
-    off = np.abs((np.array(read) - np.array(true) + 5) % 10 - 5)
+    off = places_apart(read, true)
     return ", ".join(f"{np.mean(off <= reach + 1e-6):.1%}" for reach in (0.1, 0.2))
 
 

@@ -297,9 +297,9 @@ def calibrate_command(
         zip(tables, read_tables(tables, kind.parse_label, only, without), strict=True)
     ):
         if weight.kind == "dial":
-            from facevalue.codecs.dial import DECADE
+            from facevalue.codecs.dial import Scale
 
-            check_range(table, rows, DECADE if scale is None else scale.span)
+            check_range(table, rows, (scale or Scale()).span)
         for row in rows:
             try:
                 for options in ways:

@@ -104,8 +104,8 @@ class Frame:
         return self.when.isoformat(timespec="seconds") if isinstance(self.when, datetime) else round(self.when, 3)
 
 
-def import_cv2() -> Any:
-    """OpenCV, told to leave the reporting of failures to us. Raises MissingExtraError."""
+def import_cv2(needed_by: str = "the camera") -> Any:
+    """OpenCV, told to leave the reporting of failures to us. Raises MissingExtraError that says what needs it."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
@@ -113,7 +113,7 @@ def import_cv2() -> Any:
     except ImportError as error:  # absent, or without a library of the system
         absent = isinstance(error, ModuleNotFoundError)
         problem = "OpenCV, which is not installed" if absent else f"OpenCV, which can't be loaded ({error})"
-        raise MissingExtraError(f"the camera needs {problem}: pip install 'facevalue[camera]'") from error
+        raise MissingExtraError(f"{needed_by} needs {problem}: pip install 'facevalue[camera]'") from error
     return cv2
 
 

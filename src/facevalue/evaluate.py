@@ -75,11 +75,11 @@ def evaluate_command(
     reader = open_reader(model, scale)
     name = reader.weight.name
     folder = Path(out) if out is not None else Path(f"evaluation-{name}-{dataset_name(data)}")
-    if reader.kind == "dial" and scale is None:
+    span = None
+    if reader.kind == "dial":
         from facevalue.codecs.dial import Scale
 
-        scale = Scale()
-    span = None if scale is None else scale.span
+        span = (scale or Scale()).span
     scores = evaluate(reader, data, folder, model=name, only=only, without=without, span=span)
     sys.stdout.write(to_json(scores) if as_json else format_scores(scores))
     sys.stdout.flush()

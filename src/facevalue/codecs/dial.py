@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
 UPRIGHT_DEGREES = 5.0  # how straight dials are photographed, standard deviation
 ENDS_REACH_DEGREES, ENDS_APART_DEGREES, ENDS_SURE = 6.0, 12.0, 0.7  # of two ends that are surely seen
 TURNED = 0.05  # share of those that stand in any way
+LOOK_FLOOR = 1e-4  # of the probability of a direction, in one of several looks that are to agree
 
 
 def upright_prior() -> Floats:
@@ -215,6 +216,16 @@ class DialBelief:
             full=(self.full + other.full) / 2,
             clockwise=(self.clockwise + other.clockwise) / 2,
         )
+
+    def agreed_with(self, others: Sequence[DialBelief]) -> DialBelief:
+        """This belief with the needle where looks at other cuts of the picture, in the same directions, see it too.
+
+        The geometric mean of all, above a floor, so that no look can veto what the others see. Looks at one picture
+        share most of their errors: their product, as of ``joined_with``, would be too sure.
+        """
+        seen = np.exp(np.stack([belief.needle for belief in (self, *others)]).astype(np.float64))
+        joined = np.log(seen + LOOK_FLOOR).mean(axis=0)
+        return dataclasses.replace(self, needle=log_softmax(joined.astype(np.float32)))
 
     def corrected(self, by: Eccentricity, start: float) -> DialBelief:
         """This belief with the needle where it truly stands.  start: direction of the scale's low end, degrees."""

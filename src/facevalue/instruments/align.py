@@ -10,13 +10,12 @@ Needs OpenCV. A photo that does not fit is refused: boxes in the wrong place wou
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.camera import import_cv2
-from facevalue.errors import MissingExtraError, PictureError
+from facevalue.errors import PictureError
 from facevalue.images import RGB, open_picture
 from facevalue.instruments.parts import Homography, moved
 from facevalue.instruments.schema import Corners, Instrument, area, is_clockwise
@@ -60,7 +59,7 @@ class Aligner:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self.cv2 = need_cv2(f'laying photos over a reference picture (align = "{instrument.align}")')
+        self.cv2 = import_cv2(f'laying photos over a reference picture (align = "{instrument.align}")')
         self.instrument = instrument
         assert instrument.picture is not None
         reference = open_picture(instrument.picture)
@@ -224,14 +223,6 @@ class Aligner:
 
     def refused(self, why: str) -> PictureError:
         return PictureError(f"can't be aligned with {self.instrument.picture}: {why}")
-
-
-def need_cv2(what: str) -> Any:
-    """OpenCV. Raises MissingExtraError that says what needs it."""
-    try:
-        return import_cv2()
-    except MissingExtraError as error:
-        raise MissingExtraError(f"{what} needs {str(error).removeprefix('the camera needs ')}") from error
 
 
 def bounds(corners: Corners, scale: float) -> tuple[int, int, int, int]:

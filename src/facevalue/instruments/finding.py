@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facevalue.camera import import_cv2
 from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import InstrumentError
 from facevalue.images import RGB, open_picture, warp, whole_row
-from facevalue.instruments.align import need_cv2
 from facevalue.instruments.parts import Homography
 from facevalue.instruments.schema import LEAST_PX, MOST_PARTS, OVERLAP
 from facevalue.look_row import look, outline, sureness
@@ -56,7 +56,7 @@ class Found:
 
 def find_parts(rgb: RGB, dials: Reader | None, digits: Reader) -> list[Found]:
     """Dials and rows of digits, none over another. dials, digits: readers of these kinds. Raises MissingExtraError."""
-    cv2 = need_cv2("looking for the parts of a meter (instrument new)")
+    cv2 = import_cv2("looking for the parts of a meter (instrument new)")
     scale = min(1.0, LONGEST_PX / max(rgb.shape[:2]))
     small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     rows = find_rows(small, digits)

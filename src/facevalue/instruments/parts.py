@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from facevalue.codecs import Floats
 from facevalue.codecs.dial import BIN_DEGREES, BINS, DialBelief, Scale, at_directions
 from facevalue.codecs.digits import PLACES, RowBelief
-from facevalue.codecs.needles import log_softmax
 from facevalue.images import RGB, warp
 from facevalue.instruments.schema import Corners, Digits, Gauge, Needle, Part
 from facevalue.look_row import counted
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 LARGEST_PX = 512  # a part is looked at no larger than this
 CUTS = (0.9, 1.1)  # beside a needle's box itself, cut out smaller and larger
-LOOK_FLOOR = 1e-4  # of the probability of a direction, in one cut
 SQUARE = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))  # corners of a frame, from top left clockwise
 THERE = 0.5  # a part less likely to be there than this is not told
 
@@ -69,7 +67,7 @@ def see_part(part: Part, reader: Reader, rgb: RGB, to_photo: Homography) -> Seen
     if isinstance(part, Digits):
         wheels, there = digit_wheels(part, look.belief)
     elif isinstance(part, Needle):
-        look, there = look_near_and_far(part, reader, rgb, frame, look)
+        look, there = look_near_and_far(reader, rgb, frame, look)
         wheels = needle_wheel(part, look.both, there)[None]
     else:
         there = look.features()["dial"]
@@ -81,22 +79,18 @@ def see_part(part: Part, reader: Reader, rgb: RGB, to_photo: Homography) -> Seen
     return Seen(part, dataclasses.replace(reading, marks=marks), there, corners, wheels)
 
 
-def look_near_and_far(part: Needle, reader: Reader, rgb: RGB, frame: Homography, look: Look) -> tuple[Look, float]:
+def look_near_and_far(reader: Reader, rgb: RGB, frame: Homography, look: Look) -> tuple[Look, float]:
     """The look at a needle with its direction where other cuts see it too, and how sure all are that it is there.
 
-    How near a box is drawn is chance, and a needle that one cut turns round another mostly does not. Directions are
-    joined by their geometric mean, above a floor, so that no cut can veto what the others see.
+    How near a box is drawn is chance, and a needle that one cut turns round another mostly does not.
     """
-    seen, there = [look.both.needle], [look.features()["dial"]]
+    looks = [look]
     for size in CUTS:
         cut = frame @ np.diag([size, size, 1.0])
         crop = cut_out(rgb, moved(cut, SQUARE), cut)
-        other, _ = reader.look.look_at(reader.weight, crop, dial=scale_of(part))
-        seen.append(other.both.needle)
-        there.append(other.features()["dial"])
-    joined = np.log(np.exp(np.stack(seen).astype(np.float64)) + LOOK_FLOOR).mean(axis=0)
-    both = dataclasses.replace(look.both, needle=log_softmax(joined.astype(np.float32)))
-    return dataclasses.replace(look, both=both), float(np.mean(there))
+        looks.append(reader.look.look_at(reader.weight, crop, dial=look.scale)[0])
+    there = float(np.mean([one.features()["dial"] for one in looks]))
+    return dataclasses.replace(look, both=look.both.agreed_with([one.both for one in looks[1:]])), there
 
 
 def scale_of(part: Needle | Gauge) -> Scale:
