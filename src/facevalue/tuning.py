@@ -60,7 +60,7 @@ LEAST_SIBLINGS = 3
 FULL_TURN = (0.0, 360.0)
 FAR_DEGREES = 20.0  # a needle seen this far from its label is worth a word, where it is so in half of the pictures
 TAUGHT_FILE, REPORT_FILE = "own.npz", "tuning.json"
-VERSION = 2  # of how pictures are taught; a run of another one is not gone on with
+VERSION = 3  # of how pictures are taught; a run of another one is not gone on with
 
 NOISE_DEGREES, USUAL_DEGREES = 1.5, 3.0  # standard deviations: of a label or a reading, of the parts of an eccentricity
 FITTED_TIMES = 20
@@ -240,7 +240,7 @@ def digest_pictures(weight: Path, pictures: Sequence[Own], held: Sequence[bool],
     """Twelve hex digits of the weight, the pictures, their labels and scale, and which are held back."""
     sha = hashlib.sha256(f"{VERSION} {hashlib.sha256(weight.read_bytes()).hexdigest()} {scale}".encode())
     for one, kept in zip(pictures, held, strict=True):
-        sha.update(f"\n{one.digest} {one.row.truth} {kept}".encode())
+        sha.update(f"\n{one.digest} {one.row.label} {kept}".encode())  # as written: its decimals are taught too
     return sha.hexdigest()[:12]
 
 
