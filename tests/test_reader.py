@@ -549,6 +549,13 @@ def test_warp_smooths_when_it_shrinks(times: int, size_px: int) -> None:
     assert np.abs(seen[2:-2, 2:-2].astype(int) - 127).max() < 30
 
 
+@pytest.mark.parametrize("side", [95, 101, 103, 112, 142])
+def test_warp_samples_a_square_picture_once(side: int) -> None:
+    picture = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    once = Image.fromarray(picture).resize((80, 80), Image.Resampling.BILINEAR)
+    assert np.array_equal(warp(picture, whole_picture(picture), 80), np.asarray(once))
+
+
 def test_warp_keeps_places_when_it_shrinks() -> None:
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[64:96, 160:192] = 255

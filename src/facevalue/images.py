@@ -20,6 +20,7 @@ RGB = NDArray[np.uint8]  # (H, W, 3)
 Source = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 120_000_000  # lets a 108-megapixel phone photo through; 360 MB once decoded
+ROUNDING = 1e-9  # of a homography's numbers that should be whole
 ROW_STRETCH = 1.6
 MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
 EXTENSIONS = (
@@ -137,7 +138,8 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
     matrix = shrunk @ moved @ matrix
     coefficients = (matrix / matrix[2, 2]).ravel()[:8].tolist()
     x0, y0 = round(coefficients[2]), round(coefficients[5])
-    if coefficients == [1, 0, x0, 0, 1, y0, 0, 0]:  # the same pixels, without the arithmetic
+    same = (1, 0, x0, 0, 1, y0, 0, 0)
+    if all(abs(a - b) < ROUNDING for a, b in zip(coefficients, same, strict=True)):  # the arithmetic changes no pixel
         return np.asarray(part.crop((x0, y0, x0 + across, y0 + down)))
     result = part.transform((across, down), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
     return np.asarray(result)

@@ -24,6 +24,8 @@ ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side s
 RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
 OFF_DEGREES = 15.0  # a needle further off its scale, on no stop, shows no value of it
+ROUND, ALONG = np.linspace(0, 360, 72, endpoint=False), np.linspace(0, 1, 48)  # points of the marks
+MARK_RADII = np.repeat([1.0, 0.92, 0.0, 0.8], [len(ROUND), len(ALONG), 1, 1])  # of the dial, its scale, the needle
 LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
 
 
@@ -159,21 +161,12 @@ def value_text(look: Look, value: float) -> str:
 
 def place_marks(look: Look, scale: tuple[float, float]) -> dict[str, Polyline]:
     """Outline of the dial, its scale and the direction of the needle, in pixels of the full-size picture."""
-    dial_to_px = look.frame @ pose_matrix(look.second.pose, 0.0)
-
-    def to_px(degrees: NDArray[np.float64], radius: NDArray[np.float64] | float) -> Polyline:
-        angle = np.radians(degrees)
-        points = np.stack([radius * np.sin(angle), -radius * np.cos(angle), np.ones_like(angle)])
-        x, y, w = dial_to_px @ points
-        w = np.where(np.abs(w) < 1e-6, 1e-6, w)
-        # Marks count pixel centres from 0, homographies from the picture's corner.
-        across, down = x / w * scale[0] - 0.5, y / w * scale[1] - 0.5
-        return tuple(zip(across.tolist(), down.tolist(), strict=True))
-
-    placed = look.placed
-    needle = look.both.degrees()
-    return {
-        "dial": to_px(np.linspace(0, 360, 72, endpoint=False), 1.0),
-        "scale": to_px(np.linspace(placed.start, placed.start + placed.sweep, 48), 0.92),
-        "needle": to_px(np.array([needle, needle]), np.array([0.0, 0.8])),
-    }
+    placed, needle = look.placed, look.both.degrees()
+    angle = np.radians(np.concatenate([ROUND, placed.start + placed.sweep * ALONG, [needle, needle]]))
+    points = np.stack([MARK_RADII * np.sin(angle), -MARK_RADII * np.cos(angle), np.ones_like(angle)])
+    x, y, w = look.frame @ pose_matrix(look.second.pose, 0.0) @ points
+    w = np.where(np.abs(w) < 1e-6, 1e-6, w)
+    # Marks count pixel centres from 0, homographies from the picture's corner.
+    across, down = x / w * scale[0] - 0.5, y / w * scale[1] - 0.5
+    line = tuple(zip(across.tolist(), down.tolist(), strict=True))
+    return {"dial": line[: len(ROUND)], "scale": line[len(ROUND) : -2], "needle": line[-2:]}

@@ -267,15 +267,13 @@ class DialBelief:
     def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
         """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another."""
         log_probability = self.needle.copy()
-        probability = np.exp(log_probability)
         found: list[tuple[float, float]] = []
-        for _ in range(count):
-            if not np.isfinite(log_probability.max()):
-                break
+        while len(found) < count and np.isfinite(log_probability.max()):
             degrees = local_direction(log_probability, reach=1)
-            away = bins_away(degrees)
-            found.append((degrees, float((probability * share_inside(away, 1.5 * BIN_DEGREES)).sum())))
-            log_probability[away <= apart_degrees] = -np.inf
+            found.append((degrees, mass_near(self.needle, degrees, 1.5 * BIN_DEGREES)))
+            taken = range(math.ceil((degrees - apart_degrees) / BIN_DEGREES),
+                          math.floor((degrees + apart_degrees) / BIN_DEGREES) + 1)  # fmt: skip
+            log_probability.put(taken, -np.inf, mode="wrap")
         return found[:1] + sorted(found[1:], key=lambda candidate: -candidate[1])
 
 
@@ -285,19 +283,18 @@ def at_directions(log_probability: Floats, degrees: NDArray[np.floating[Any]]) -
     return np.asarray(np.interp(degrees / BIN_DEGREES % BINS, np.arange(BINS + 1), closed), dtype=np.float32)
 
 
-def bins_away(degrees: float) -> NDArray[np.float64]:
-    """(120,) degrees from each bin to a direction, the shorter way round."""
-    return np.asarray(np.abs((CENTRES - degrees + 180) % 360 - 180))
-
-
-def share_inside(away: NDArray[np.float64], reach_degrees: float) -> NDArray[np.float64]:
-    """(120,) 1 for bins within reach, the part inside for those that reach cuts.  away: of ``bins_away``."""
-    return np.asarray(np.minimum(np.maximum((reach_degrees - away) / BIN_DEGREES + 0.5, 0), 1))
-
-
 def mass_near(log_probability: Floats, degrees: float, reach_degrees: float) -> float:
-    """Probability within reach of a direction; bins that reach cuts count by their part inside."""
-    return float((np.exp(log_probability) * share_inside(bins_away(degrees), reach_degrees)).sum())
+    """Probability within reach, less than half a turn, of a direction; bins that reach cuts count by their part inside.
+
+    Few bins are near, and Python's own floats are faster for them than arrays.
+    """
+    first = math.ceil((degrees - reach_degrees) / BIN_DEGREES - 0.5)
+    last = math.floor((degrees + reach_degrees) / BIN_DEGREES + 0.5)
+    mass = 0.0
+    for k in range(first, last + 1):
+        inside = (reach_degrees - abs(k * BIN_DEGREES - degrees)) / BIN_DEGREES + 0.5
+        mass += math.exp(float(log_probability[k % BINS])) * min(inside, 1.0)
+    return mass
 
 
 class DialNeedle:

@@ -8,6 +8,8 @@ summed out. So 5:59 is told from 6:59 by the minute hand, and the turn of a dial
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -37,9 +39,13 @@ def local_direction(log_probability: Floats, reach: int = 3) -> float:
     """Sub-bin direction of the strongest peak, 0 <= degrees < 360: circular mean of the bins within reach of it."""
     bins = log_probability.shape[0]
     peak = int(log_probability.argmax())
-    offsets = np.arange(-reach, reach + 1)
-    weight = np.exp(log_probability[(peak + offsets) % bins] - log_probability[peak])
-    place = (peak + (weight * offsets).sum() / weight.sum()) % bins % bins  # twice: -1e-17 % 120 is 120.0
+    highest = float(log_probability[peak])
+    total = moment = 0.0  # a handful of bins: Python's own floats are faster than arrays
+    for offset in range(-reach, reach + 1):
+        weight = math.exp(float(log_probability[(peak + offset) % bins]) - highest)
+        total += weight
+        moment += weight * offset
+    place = (peak + moment / total) % bins % bins  # twice: -1e-17 % 120 is 120.0
     return float(place * 360 / bins)
 
 

@@ -18,7 +18,8 @@ def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
     pose: (7,) cx, cy, sxx, sxy, syy, qx, qy: H = [[S, c], [q, 1]] R(twelve), as ``sources.camera`` draws it. Wild
     values are bounded, so that the matrix can be inverted whatever a network says.
     """
-    cx, cy, sxx, sxy, syy, qx, qy = (min(max(v, -1e6), 1e6) for v in np.nan_to_num(pose).tolist())
+    numbers = (0.0 if math.isnan(v) else min(max(v, -1e6), 1e6) for v in pose.tolist())
+    cx, cy, sxx, sxy, syy, qx, qy = numbers
     # the eigenvalues of S, kept within bounds: along the direction of the larger one, and across it
     mean, spread = (sxx + syy) / 2, math.hypot((sxx - syy) / 2, sxy)
     larger, smaller = (min(max(size, 0.15), 2.5) for size in (mean + spread, mean - spread))
