@@ -28,6 +28,7 @@ from facevalue.codecs.needles import soft_circle
 from facevalue.errors import InstrumentError, MissingExtraError, ModelError, PictureError
 from facevalue.images import RGB
 from facevalue.instruments import align
+from facevalue.instruments.finding import Found, describe, of_one_size
 from facevalue.instruments.joint import Joint, Wheel, decode_wheels, number_text, score_at
 from facevalue.instruments.lines import find_lines
 from facevalue.instruments.reader import InstrumentReader
@@ -776,6 +777,20 @@ def test_new_proposes_what_it_finds(red_needles: None, tmp_path: Path) -> None:
     assert done.exit_code == 2 and "exists already" in done.output
     done = run("instrument", "new", photo, "-o", tmp_path / "nowhere" / "m.toml")
     assert done.exit_code == 2 and "no such folder" in done.output
+
+
+def test_dials_unlike_the_surest_ones_are_not_proposed() -> None:
+    dials = [Found((40.0 * k, 0.0, side, side), 0.999) for k, side in enumerate((48.0, 50.0, 53.0))]
+    hinge, screw, faint = (Found((9.0, 90.0, side, side), 0.98) for side in (95.0, 13.0, 60.0))
+    assert of_one_size([*dials, hinge, screw, faint]) == [*dials, faint]
+    assert of_one_size([hinge]) == [hinge]
+    assert of_one_size([]) == []
+
+
+def test_the_counter_is_the_largest_row() -> None:
+    label, counter = Found((350.0, 370.0, 35.0, 17.0), 0.99, 3), Found((245.0, 110.0, 200.0, 53.0), 0.95, 5)
+    text = describe([label, counter], (480, 640), "photo.jpg")
+    assert "box = [245, 110, 200, 53]" in text and "digits = 5" in text and "350" not in text
 
 
 def test_new_says_where_nothing_is_found(red_needles: None, tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]
     return recipe, codec, network.eval()
 
 
+def averaged(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Parameters and running statistics half way between two networks', by name; counts are the other's.
+
+    Of a fine-tuning's start and its end that is WiSE-FT (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+    models", alpha 0.5): it keeps what the training gained, and loses less of what was known before.
+    """
+    return {name: (one[name] + value) / 2 if value.is_floating_point() else value for name, value in other.items()}
+
+
 def export(
     run_dir: Path,
     out: Path,
@@ -62,10 +71,12 @@ def export(
     data: Path | None = None,
     source: Source | None = None,
     notes: Mapping[str, str] | None = None,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Path:
     """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
 
     source: of the pictures that this is asserted on; the recipe's own when None.  notes: more metadata, or others.
+    start: of a fine-tuning, the network that it started from; its parameters and the trained ones are then averaged.
     Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written,
     SettingError for a kind that no reader reads.
     """
@@ -75,6 +86,8 @@ def export(
         raise MissingExtraError("export needs the laboratory: pip install 'facevalue[train]'") from error
 
     state = read_checkpoint(run_dir)
+    if start is not None:
+        state["network"] = averaged(start, state["network"])
     recipe, codec, network = trained_network(state)
     if recipe.kind not in FEATURES_OF:
         raise SettingError(

@@ -153,6 +153,7 @@ def tune(
     taught = with_cells(taught)
     from facevalue import training  # torch, not before labels and pictures are known to be good
     from facevalue.export import export
+    from facevalue.restoring import restore
     from facevalue.runs import alone_in, place_run
 
     run_dir = place_run(recipe, out, resume)
@@ -176,7 +177,8 @@ def tune(
         notes["calibration_from"] = weight.name
     if eccentricity is not None:
         notes["eccentricity"] = eccentricity.to_json()
-    target = export(run_dir, run_dir / "weight.onnx", f"{weight.name}+own", source=source, notes=notes)
+    start = restore(path, source)[2].state_dict()
+    target = export(run_dir, run_dir / "weight.onnx", f"{weight.name}+own", source=source, notes=notes, start=start)
     after = measure(kind, target, kept_rows, scale)
     command = command_of(kind, run_dir, scale)
     return report(run_dir, weight.name, kind, labels_csv, kept_rows, len(pictures), grouped, before, after, command)

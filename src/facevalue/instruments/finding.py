@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LONGEST_PX = 1000  # the photo is searched no larger than this
 BATCH = 64
 SURE_DIAL = 0.8
+NEARLY_AS_SURE = 0.01
+ALIKE = 1.5  # dials of one meter are at most so much larger or smaller than the usual one
 SURE_ROW = 0.9
 SEEN_ROW = 0.4  # a window that shows a row this surely is looked at more closely
 LEAST_DIGITS, MOST_ROWS = 3, 2
@@ -73,7 +75,16 @@ def find_dials(cv2: Any, rgb: RGB, reader: Reader) -> list[Found]:
     squares = [square(x, y, r) for x, y, r in (*find_circles(cv2, rgb), *find_red(cv2, rgb))]
     first = [moved_square(one, belief) for one, belief in look_through(reader, rgb, squares) if belief.dial >= 0.5]
     second = look_through(reader, rgb, [one for one in first if one is not None])
-    return [Found(box_of(one), belief.dial) for one, belief in second if belief.dial >= SURE_DIAL]
+    return of_one_size(apart([Found(box_of(one), belief.dial) for one, belief in second if belief.dial >= SURE_DIAL]))
+
+
+def of_one_size(dials: Sequence[Found]) -> list[Found]:
+    """The dials about as large as the surest ones: hinges, screws and valves are larger or smaller."""
+    if not dials:
+        return []
+    surest = max(dial.sure for dial in dials)
+    usual = float(np.median([dial.box[2] for dial in dials if dial.sure >= surest - NEARLY_AS_SURE]))
+    return [dial for dial in dials if usual / ALIKE <= dial.box[2] <= usual * ALIKE]
 
 
 def find_circles(cv2: Any, rgb: RGB) -> list[tuple[float, float, float]]:
@@ -143,7 +154,7 @@ def box_of(frame: Homography) -> Box:
 
 
 def find_rows(rgb: RGB, reader: Reader) -> list[Found]:
-    """Rows of digits, the surest first, at most MOST_ROWS."""
+    """Rows of digits, the largest first, at most MOST_ROWS: a counter is larger than what is printed beside dials."""
     grey = rgb.mean(axis=2)
     frames = [
         frame
@@ -157,7 +168,7 @@ def find_rows(rgb: RGB, reader: Reader) -> list[Found]:
         if sure >= SEEN_ROW:
             seen.append(Found(box_round(belief, frame), sure, belief.count))
     rows = [closer for part in apart(seen) if (closer := look_closer(rgb, part, reader)) is not None]
-    return apart(rows)[:MOST_ROWS]
+    return sorted(apart(rows), key=lambda row: -row.box[2] * row.box[3])[:MOST_ROWS]
 
 
 def windows(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
@@ -244,7 +255,7 @@ def overlap(one: Box, other: Box) -> float:
 
 def describe(found: Sequence[Found], size: tuple[int, int], picture: str) -> str:
     """The text of an instrument file."""
-    rows = sorted((part for part in found if part.digits), key=lambda part: -part.sure)[:1]
+    rows = sorted((part for part in found if part.digits), key=lambda part: -part.box[2] * part.box[3])[:1]
     needles = sorted((part for part in found if not part.digits), key=lambda part: -part.box[0])
     lines = [
         "# Proposed from a photo: check each box, and what each part is worth.",
