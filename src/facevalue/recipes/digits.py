@@ -16,8 +16,6 @@ digits/wild-4 The shipped reader, digits-3: goes on from it for 80 minutes, with
 digits/wild-5 Goes on from it for 92 minutes, every sixth picture a meter's display, cut close, every second of them
               with small last digits. Surer where it is right; strings of MNIST from 98.3 to 98.0 %, so not shipped.
               facevalue train digits/wild-5 --compile --data DIR --from RUN-OF-DIGITS-WILD-4
-digits/wild-6 Goes on from it with a quarter of the rows handwritten, and a quarter displays. Not trained yet.
-              facevalue train digits/wild-6 --compile --data DIR --from RUN-OF-DIGITS-WILD-5
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """
 
@@ -54,9 +52,6 @@ RECIPES = (
     ),
     dataclasses.replace(
         WILD, name="digits/wild-5", parent="digits/wild-4", steps=9000, learning_rate=1.5e-3, decay=0.9, seed=5
-    ),
-    dataclasses.replace(
-        WILD, name="digits/wild-6", parent="digits/wild-5", steps=9000, learning_rate=1.5e-3, decay=0.9, seed=6
     ),
     Recipe(
         name="digits/tiny",
