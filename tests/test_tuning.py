@@ -28,7 +28,7 @@ from facevalue.images import whole_picture
 from facevalue.labels import Labelled
 from facevalue.metrics import paired_difference
 from facevalue.reader import WEIGHTS, Reader, find_weight, load_weight
-from facevalue.restoring import restore
+from facevalue.restoring import read_file, restore
 from facevalue.sources.clocks import ClockBatch, ClockSource
 from facevalue.sources.dials import DialSource
 from facevalue.sources.digits import DigitSource
@@ -345,6 +345,33 @@ def test_what_is_taught_is_learned(tmp_path: Path) -> None:
     tuning.tune(start, table, scale=scale, settings=settings, out=tmp_path / "run", workers=0)
     after = loss_of(trained_network(read_checkpoint(tmp_path / "run"))[2])
     assert after < 0.7 * before
+
+
+def test_the_weight_lies_half_way_unless_the_trained_one_is_clearly_better(
+    dial_weight: Path, dial_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def teach(name: str, as_trained: float) -> tuple[dict[str, np.ndarray], str]:
+        shares = {"weight.onnx": 0.0, "as-trained.onnx": as_trained}
+
+        def measure(kind: object, weight: Path, rows: list[Labelled], scale: object) -> tuning.Measured:
+            right = np.arange(len(rows)) < len(rows) * shares.get(weight.name, 0.0)
+            return tuning.Measured(right, right, 1.0)
+
+        monkeypatch.setattr(tuning, "measure", measure)
+        tuning.tune(dial_weight, dial_table, settings=SHORT, out=tmp_path / name, workers=0)
+        assert not (tmp_path / name / "as-trained.onnx").exists()
+        report = json.loads((tmp_path / name / "tuning.json").read_text())
+        return read_file(tmp_path / name / "weight.onnx")[0], report["parameters"]
+
+    halved, words = teach("halved", as_trained=0.0)
+    trained, other_words = teach("trained", as_trained=1.0)
+    assert (words, other_words) == ("half way to the trained ones", "as trained")
+    start = read_file(dial_weight)[0]
+    name = "out.weight"
+    assert name in start, sorted(start)
+    moved = trained[name] - start[name]
+    assert np.abs(moved).max() > 1e-4
+    assert np.allclose(halved[name] - start[name], moved / 2, atol=2e-3 * np.abs(start[name]).max())
 
 
 def test_a_dial_is_taught_with_its_scale(dial_weight: Path, dial_table: Path, tmp_path: Path) -> None:

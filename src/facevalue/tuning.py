@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import shlex
 import sys
 import zlib
@@ -177,11 +178,21 @@ def tune(
         notes["calibration_from"] = weight.name
     if eccentricity is not None:
         notes["eccentricity"] = eccentricity.to_json()
+    # half way back to the reader that it was, unless the network as trained is clearly better
+    target, spare = run_dir / "weight.onnx", run_dir / "as-trained.onnx"
     start = restore(path, source)[2].state_dict()
-    target = export(run_dir, run_dir / "weight.onnx", f"{weight.name}+own", source=source, notes=notes, start=start)
-    after = measure(kind, target, kept_rows, scale)
+    for file, parent in ((target, start), (spare, None)):
+        export(run_dir, file, f"{weight.name}+own", source=source, notes=notes, start=parent)
+    after, as_trained = (measure(kind, file, kept_rows, scale) for file in (target, spare))
+    halved = paired_difference(after.right, as_trained.right)[1] <= 0
+    if halved:
+        spare.unlink()
+    else:
+        os.replace(spare, target)
+        after = as_trained
     command = command_of(kind, run_dir, scale)
-    return report(run_dir, weight.name, kind, labels_csv, kept_rows, len(pictures), grouped, before, after, command)
+    outcome = Outcome(before, after, halved)
+    return report(run_dir, weight.name, kind, labels_csv, kept_rows, len(pictures), grouped, outcome, command)
 
 
 def tell(line: str) -> None:
@@ -615,6 +626,15 @@ class Measured:
     drawn: float
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """The pictures held back as they were read before and after.  halved: the weight is half way to the trained one."""
+
+    before: Measured
+    after: Measured
+    halved: bool
+
+
 def measure(kind: Kind, weight: Path, rows: Sequence[Labelled], scale: Scale | None) -> Measured:
     """Read the pictures held back as they lie on disk, and as many drawn ones as tell what was forgotten."""
     reader = Reader(kind.name, weight, scale=turned_once(scale or Scale()) if kind.name == "dial" else None)
@@ -643,12 +663,11 @@ def report(
     held: Sequence[Labelled],
     pictures: int,
     grouped: str,
-    before: Measured,
-    after: Measured,
+    outcome: Outcome,
     command: str,
 ) -> Tuned:
     """Compare, write REPORT_FILE, and say it in a few lines.  command: that reads with the new weight."""
-    count = len(held)
+    count, before, after = len(held), outcome.before, outcome.after
     difference, low, high = paired_difference(before.right, after.right)
     better = low > 0
     verdict = "better" if better else "worse" if high < 0 else "not clearly better"
@@ -664,6 +683,7 @@ def report(
         "difference": round(difference, 4),
         "interval_95": [round(low, 4), round(high, 4)],
         "verdict": verdict,
+        "parameters": "half way to the trained ones" if outcome.halved else "as trained",
         "command": command,
     }
     path = run_dir / REPORT_FILE
