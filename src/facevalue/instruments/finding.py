@@ -33,7 +33,7 @@ BATCH = 64
 SURE_DIAL = 0.8
 NEARLY_AS_SURE = 0.01
 ALIKE = 1.5  # dials of one meter are at most so much larger or smaller than the usual one
-SURE_ROW = 0.9
+SURE_ROW, SURE_LONGER = 0.9, 0.8  # of a row, and of one that has more digits than a sure one within it
 SEEN_ROW = 0.4  # a window that shows a row this surely is looked at more closely
 LEAST_DIGITS, MOST_ROWS = 3, 2
 RADII = (0.015, 0.5)  # of the shorter side
@@ -197,14 +197,14 @@ def box_round(belief: Any, frame: Homography) -> Box:
 
 def look_closer(rgb: RGB, part: Found, reader: Reader) -> Found | None:
     """The row, cut out by where it was seen, as long as it is; None where nothing sure is left of it."""
-    best = read_box(rgb, part.box, reader)
+    best = read_box(rgb, part.box, reader, SURE_ROW)
     for _ in range(MOST_DIGITS):
         if best is None:
             return None
         left, top, width, height = best.box
         cell = width / best.digits
         wider = [(left - cell, width + cell), (left, width + cell)]
-        read = [read_box(rgb, (begin, top, length, height), reader) for begin, length in wider]
+        read = [read_box(rgb, (begin, top, length, height), reader, SURE_LONGER) for begin, length in wider]
         longer = [found for found in read if found is not None and found.digits > best.digits]
         if not longer:
             return best
@@ -212,14 +212,14 @@ def look_closer(rgb: RGB, part: Found, reader: Reader) -> Found | None:
     return best
 
 
-def read_box(rgb: RGB, box: Box, reader: Reader) -> Found | None:
-    """The row of digits in a box; None where none is surely there."""
+def read_box(rgb: RGB, box: Box, reader: Reader, least: float) -> Found | None:
+    """The row of digits in a box; None where none is there as surely as ``least``."""
     left, top, width, height = (round(v) for v in within(rgb, box))
     if min(width, height) < LEAST_PX:
         return None
     seen = look(reader.weight, rgb[top : top + height, left : left + width])
     sure, count = min(seen.agreed, sureness(seen.belief, seen.number)), seen.belief.count
-    if sure < SURE_ROW or count < LEAST_DIGITS:
+    if sure < least or count < LEAST_DIGITS:
         return None
     place = outline(seen.belief, seen.frame).reshape(-1, 2) + np.array([left, top])
     room = 0.25 * float(np.ptp(place[:, 1]))
