@@ -26,17 +26,18 @@ from facevalue.codecs import Floats
 from facevalue.codecs.dial import BINS, DialNeedle
 from facevalue.codecs.needles import soft_circle
 from facevalue.errors import InstrumentError, MissingExtraError, ModelError, PictureError
-from facevalue.images import RGB
+from facevalue.images import RGB, open_picture
 from facevalue.instruments import align
-from facevalue.instruments.finding import Found, describe, of_one_size
+from facevalue.instruments.finding import Found, find_counter, of_one_size
 from facevalue.instruments.joint import Joint, Wheel, decode_wheels, number_text, score_at
 from facevalue.instruments.lines import find_lines
 from facevalue.instruments.reader import InstrumentReader
 from facevalue.instruments.schema import Digits, Gauge, Needle, load_instrument
-from facevalue.reader import Weight
+from facevalue.reader import Reader, Weight
 from facevalue.reading import draw_overlay
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+METER_PHOTO = Path(__file__).parent.parent / "docs" / "meter.jpg"
 
 # ---- drawn meters, and a weight that reads their needles
 
@@ -787,10 +788,12 @@ def test_dials_unlike_the_surest_ones_are_not_proposed() -> None:
     assert of_one_size([]) == []
 
 
-def test_the_counter_is_the_largest_row() -> None:
-    label, counter = Found((350.0, 370.0, 35.0, 17.0), 0.99, 3), Found((245.0, 110.0, 200.0, 53.0), 0.95, 5)
-    text = describe([label, counter], (480, 640), "photo.jpg")
-    assert "box = [245, 110, 200, 53]" in text and "digits = 5" in text and "350" not in text
+def test_the_counter_is_the_largest_row_and_whole() -> None:
+    """A label is read more surely there, and four of the five drums are too."""
+    (counter,) = find_counter(open_picture(METER_PHOTO), Reader("digits"))
+    left, top, width, height = counter.box
+    assert counter.digits == 5
+    assert 185 < left < 205 and 430 < left + width < 455 and 100 < top < 120 and 155 < top + height < 175
 
 
 def test_new_says_where_nothing_is_found(red_needles: None, tmp_path: Path) -> None:

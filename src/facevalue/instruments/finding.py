@@ -35,7 +35,7 @@ NEARLY_AS_SURE = 0.01
 ALIKE = 1.5  # dials of one meter are at most so much larger or smaller than the usual one
 SURE_ROW, SURE_LONGER = 0.9, 0.8  # of a row, and of one that has more digits than a sure one within it
 SEEN_ROW = 0.4  # a window that shows a row this surely is looked at more closely
-LEAST_DIGITS, MOST_ROWS = 3, 2
+LEAST_DIGITS = 3
 RADII = (0.015, 0.5)  # of the shorter side
 HEIGHTS = (0.02, 0.16)  # of a window, of the longer side
 GROWTH = 1.45  # from one size of window to the next
@@ -57,12 +57,11 @@ class Found:
 
 
 def find_parts(rgb: RGB, dials: Reader | None, digits: Reader) -> list[Found]:
-    """Dials and rows of digits, none over another. dials, digits: readers of these kinds. Raises MissingExtraError."""
+    """Dials and the counter, none over another. dials, digits: readers of these kinds. Raises MissingExtraError."""
     cv2 = import_cv2("looking for the parts of a meter (instrument new)")
     scale = min(1.0, LONGEST_PX / max(rgb.shape[:2]))
     small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    rows = find_rows(small, digits)
-    found = rows + (find_dials(cv2, small, dials) if dials is not None else [])
+    found = find_counter(small, digits) + (find_dials(cv2, small, dials) if dials is not None else [])
     chosen = apart(found)[:MOST_PARTS]
     return [Found(within(rgb, [v / scale for v in part.box]), part.sure, part.digits) for part in chosen]
 
@@ -153,8 +152,8 @@ def box_of(frame: Homography) -> Box:
 # ---- digits
 
 
-def find_rows(rgb: RGB, reader: Reader) -> list[Found]:
-    """Rows of digits, the largest first, at most MOST_ROWS: a counter is larger than what is printed beside dials."""
+def find_counter(rgb: RGB, reader: Reader) -> list[Found]:
+    """The largest row of digits, none where there is none: a counter is larger than what is printed beside dials."""
     grey = rgb.mean(axis=2)
     frames = [
         frame
@@ -168,7 +167,7 @@ def find_rows(rgb: RGB, reader: Reader) -> list[Found]:
         if sure >= SEEN_ROW:
             seen.append(Found(box_round(belief, frame), sure, belief.count))
     rows = [closer for part in apart(seen) if (closer := look_closer(rgb, part, reader)) is not None]
-    return sorted(apart(rows), key=lambda row: -row.box[2] * row.box[3])[:MOST_ROWS]
+    return sorted(rows, key=lambda row: row.box[2] * row.box[3])[-1:]
 
 
 def windows(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
@@ -255,7 +254,7 @@ def overlap(one: Box, other: Box) -> float:
 
 def describe(found: Sequence[Found], size: tuple[int, int], picture: str) -> str:
     """The text of an instrument file."""
-    rows = sorted((part for part in found if part.digits), key=lambda part: -part.box[2] * part.box[3])[:1]
+    rows = [part for part in found if part.digits]
     needles = sorted((part for part in found if not part.digits), key=lambda part: -part.box[0])
     lines = [
         "# Proposed from a photo: check each box, and what each part is worth.",
