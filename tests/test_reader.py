@@ -556,6 +556,20 @@ def test_warp_samples_a_square_picture_once(side: int) -> None:
     assert np.array_equal(warp(picture, whole_picture(picture), 80), np.asarray(once))
 
 
+@pytest.mark.parametrize("side", [56, 79, 80, 84, 91])
+def test_warp_resizes_what_is_upright_and_near(side: int) -> None:
+    """Also a part of a larger picture, with its neighbours as they are there."""
+    picture = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    once = np.asarray(Image.fromarray(picture).resize((80, 80), Image.Resampling.BICUBIC))
+    assert np.array_equal(warp(picture, whole_picture(picture), 80), once)
+    larger = np.pad(picture, ((3, 0), (2, 9), (0, 0)), mode="edge")
+    moved = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 3.0], [0.0, 0.0, 1.0]])
+    seen = warp(larger, moved @ whole_picture(picture), 80)
+    assert np.abs(seen[2:-2, 2:-2].astype(int) - once[2:-2, 2:-2]).max() <= 1
+    mirrored = warp(picture, whole_picture(picture) @ np.diag([-1.0, 1.0, 1.0]), 80)
+    assert np.abs(mirrored[:, ::-1].astype(int) - once).mean() < 25  # of unrelated noise 85
+
+
 def test_warp_keeps_places_when_it_shrinks() -> None:
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[64:96, 160:192] = 255

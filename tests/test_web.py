@@ -408,7 +408,7 @@ def test_pictures_are_sampled_as_pillow_samples_them(open_page: Callable[..., Pa
     """Enlarged, shrunk, turned and in perspective: the same pixels, each one of them."""
     page = open_page()
     rng = np.random.default_rng(1)
-    for height, width in ((60, 90), (300, 280)):
+    for height, width in ((60, 90), (60, 60), (300, 280)):
         coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2, 3), dtype=np.uint8)
         rgb = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         half = max(height, width) / 2
@@ -418,6 +418,9 @@ def test_pictures_are_sampled_as_pillow_samples_them(open_page: Callable[..., Pa
             [[half / 2, 10, width / 2 + 3], [-12, half * 0.6, height / 2 - 5], [0.1, -0.05, 1]],
             [[half / 10, 0, width / 2], [0, half / 8, height / 2], [0.02, 0.01, 1]],
             [[half, 0, width / 2], [0, half, height / 2], [1.5, 0, 1]],  # the horizon in view
+            [[width / 2, 0, width / 2], [0, height / 2, height / 2], [0, 0, 1]],  # all of it, stretched
+            [[22.3, 0, 29.9], [0, 22.3, 30.7], [0, 0, 1]],  # upright, for a square frame scaled alike: a part
+            [[100.0, 0, 120.0], [0, 20.0, 25.3], [0, 0, 1]],  # for the broad one
         ):
             matrix = np.array(homography, dtype=np.float64)
             for size in ((112, 112), (160, 32)):

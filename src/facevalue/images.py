@@ -21,6 +21,7 @@ Source = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 120_000_000  # lets a 108-megapixel phone photo through; 360 MB once decoded
 ROUNDING = 1e-9  # of a homography's numbers that should be whole
+FAR = 1.15  # pixels of a picture for each one of the result from which it is antialiased before it is sampled
 ROW_STRETCH = 1.6
 MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
 EXTENSIONS = (
@@ -120,7 +121,7 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
     corners = matrix @ ends
     if np.any(corners[2] <= 1e-6):  # the horizon crosses the frame: nothing sensible is seen
         return np.zeros((down, across, 3), np.uint8)
-    x, y = (corners[:2] / corners[2]).tolist()
+    x, y = (corners[:2] / corners[2]).tolist()  # of the corners of the frame, from its top left clockwise
     height, width = rgb.shape[:2]
     left, top = (max(0, math.floor(min(ends)) - 2) for ends in (x, y))
     right, bottom = (min(most, math.ceil(max(ends)) + 2) for ends, most in ((x, width), (y, height)))
@@ -129,8 +130,13 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
     part = Image.fromarray(np.ascontiguousarray(rgb[top:bottom, left:right]))
     area = abs(sum(x[k - 1] * y[k] - x[k] * y[k - 1] for k in range(4))) / 2
     step = math.sqrt(area / (across * down))  # pixels of the picture for each one of the result
+    inside = min(*x, *y) > -ROUNDING and x[1] < width + ROUNDING and y[2] < height + ROUNDING
+    if inside and _is_only_scaled(x, y, across, down):
+        box = max(0.0, x[0] - left), max(0.0, y[0] - top), min(x[1] - left, part.width), min(y[2] - top, part.height)
+        kernel = Image.Resampling.BILINEAR if step > FAR else Image.Resampling.BICUBIC
+        return np.asarray(part.resize((across, down), kernel, box))
     shrunk = np.eye(3)
-    if step > 1.15:
+    if step > FAR:
         size = max(2, round(part.width / step)), max(2, round(part.height / step))
         shrunk = np.diag([size[0] / part.width, size[1] / part.height, 1.0])
         part = part.resize(size, Image.Resampling.BILINEAR)  # Pillow's is antialiased when it shrinks
@@ -143,6 +149,13 @@ def warp(rgb: RGB, homography: NDArray[np.float64], size_px: int | tuple[int, in
         return np.asarray(part.crop((x0, y0, x0 + across, y0 + down)))
     result = part.transform((across, down), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
     return np.asarray(result)
+
+
+def _is_only_scaled(x: list[float], y: list[float], across: int, down: int) -> bool:
+    """Whether four corners, from the top left clockwise, are those of an upright frame, its sides scaled alike."""
+    slant = max(abs(x[0] - x[3]), abs(x[1] - x[2]), abs(y[0] - y[1]), abs(y[2] - y[3]))
+    # Pillow takes the axes of one that is scaled otherwise in an order of its version
+    return slant < ROUNDING and x[0] < x[1] and abs((x[1] - x[0]) / across - (y[2] - y[0]) / down) < ROUNDING
 
 
 def list_pictures(path: str | Path) -> list[Path]:

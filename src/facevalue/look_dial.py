@@ -24,8 +24,11 @@ ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side s
 RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
 OFF_DEGREES = 15.0  # a needle further off its scale, on no stop, shows no value of it
-ROUND, ALONG = np.linspace(0, 360, 72, endpoint=False), np.linspace(0, 1, 48)  # points of the marks
-MARK_RADII = np.repeat([1.0, 0.92, 0.0, 0.8], [len(ROUND), len(ALONG), 1, 1])  # of the dial, its scale, the needle
+# points of the marks: round the dial, along its scale, and the needle's two ends
+ROUND, ALONG = np.linspace(0, 2 * np.pi, 72, endpoint=False), np.linspace(0, 1, 48)
+MARKS = np.ones((3, len(ROUND) + len(ALONG) + 2))
+MARKS[0, : len(ROUND)], MARKS[1, : len(ROUND)] = np.sin(ROUND), -np.cos(ROUND)
+RADII = np.repeat([0.92, 0.0, 0.8], [len(ALONG), 1, 1])  # of the scale and the needle, where the dial's is 1
 LEAST_REACH_DEGREES = 1.5  # a short scale's hundredth is finer than a needle can be seen
 
 
@@ -162,11 +165,12 @@ def value_text(look: Look, value: float) -> str:
 def place_marks(look: Look, scale: tuple[float, float]) -> dict[str, Polyline]:
     """Outline of the dial, its scale and the direction of the needle, in pixels of the full-size picture."""
     placed, needle = look.placed, look.both.degrees()
-    angle = np.radians(np.concatenate([ROUND, placed.start + placed.sweep * ALONG, [needle, needle]]))
-    points = np.stack([MARK_RADII * np.sin(angle), -MARK_RADII * np.cos(angle), np.ones_like(angle)])
-    x, y, w = look.frame @ pose_matrix(look.second.pose, 0.0) @ points
-    w = np.where(np.abs(w) < 1e-6, 1e-6, w)
+    angle = np.radians(np.append(placed.start + placed.sweep * ALONG, (needle, needle)))
+    points = MARKS.copy()
+    points[0, len(ROUND) :], points[1, len(ROUND) :] = RADII * np.sin(angle), -RADII * np.cos(angle)
     # Marks count pixel centres from 0, homographies from the picture's corner.
-    across, down = x / w * scale[0] - 0.5, y / w * scale[1] - 0.5
-    line = tuple(zip(across.tolist(), down.tolist(), strict=True))
+    to_centres = np.array([[scale[0], 0.0, -0.5], [0.0, scale[1], -0.5], [0.0, 0.0, 1.0]])
+    x, y, w = to_centres @ look.frame @ pose_matrix(look.second.pose, 0.0) @ points
+    w[np.abs(w) < 1e-6] = 1e-6
+    line = tuple(zip((x / w).tolist(), (y / w).tolist(), strict=True))
     return {"dial": line[: len(ROUND)], "scale": line[len(ROUND) : -2], "needle": line[-2:]}

@@ -31,6 +31,8 @@ DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
 UPRIGHT_DEGREES = 5.0  # how straight dials are photographed, standard deviation
 ENDS_REACH_DEGREES, ENDS_APART_DEGREES, ENDS_SURE = 6.0, 12.0, 0.7  # of two ends that are surely seen
 TURNED = 0.05  # share of those that stand in any way
+NO_CHANCE = 1e-5  # the probability of a direction below which it is no runner-up
+LOG_NO_CHANCE = math.log(NO_CHANCE)
 LOOK_FLOOR = 1e-4  # of the probability of a direction, in one of several looks that are to agree
 
 
@@ -265,10 +267,13 @@ class DialBelief:
         return abs((start - end + 180) % 360 - 180) > ENDS_APART_DEGREES and sure > ENDS_SURE
 
     def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
-        """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another."""
+        """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another.
+
+        Those whose bin has less than NO_CHANCE are left out.
+        """
         log_probability = self.needle.copy()
         found: list[tuple[float, float]] = []
-        while len(found) < count and np.isfinite(log_probability.max()):
+        while len(found) < count and log_probability.max() > LOG_NO_CHANCE:
             degrees = local_direction(log_probability, reach=1)
             found.append((degrees, mass_near(self.needle, degrees, 1.5 * BIN_DEGREES)))
             taken = range(math.ceil((degrees - apart_degrees) / BIN_DEGREES),
@@ -333,16 +338,17 @@ class DialNeedle:
 
     def decode(self, outputs: Mapping[str, Floats]) -> list[DialBelief]:
         """outputs: one (N, size) float32 array of raw head outputs for each head.  Returns N beliefs."""
-        circles = {name: log_softmax(outputs[name]) for name in ("needle", "start", "end")}
-        shares = {name: np.exp(log_softmax(outputs[name]))[:, 1] for name in ("full", "clockwise", "dial")}
+        needle, start, end = log_softmax(np.stack([outputs[name] for name in ("needle", "start", "end")]))
+        classes = log_softmax(np.stack([outputs[name] for name in ("full", "clockwise", "dial")]))
+        full, clockwise, dial = np.exp(classes[..., 1]).tolist()
         return [
             DialBelief(
-                needle=circles["needle"][i],
-                start=circles["start"][i],
-                end=circles["end"][i],
-                full=float(shares["full"][i]),
-                clockwise=float(shares["clockwise"][i]),
-                dial=float(shares["dial"][i]),
+                needle=needle[i],
+                start=start[i],
+                end=end[i],
+                full=full[i],
+                clockwise=clockwise[i],
+                dial=dial[i],
                 pose=np.asarray(outputs["pose"][i], dtype=np.float32),
             )
             for i in range(len(outputs["needle"]))

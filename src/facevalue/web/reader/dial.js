@@ -5,6 +5,7 @@ import { localDirection, logSoftmax } from "./needles.js";
 const BINS = 120;
 const BIN_DEGREES = 360 / BINS;
 const SHARES = 100;
+const LOG_NO_CHANCE = Math.log(1e-5);
 const UPRIGHT_DEGREES = 5;
 const TURNED = 0.05;
 export const ENDS_REACH_DEGREES = 6;
@@ -133,7 +134,7 @@ export function valueAt(placed, degrees) {
 export function directions(belief, count, apartDegrees = 7.5) {
   const left = belief.needle.slice();
   const found = [];
-  while (found.length < count && Number.isFinite(Math.max(...left))) {
+  while (found.length < count && Math.max(...left) > LOG_NO_CHANCE) {
     const degrees = localDirection(left, 1);
     found.push([degrees, massNear(belief.needle, degrees, 1.5 * BIN_DEGREES)]);
     for (let i = 0; i < BINS; i++) if (apart(i * BIN_DEGREES, degrees) <= apartDegrees) left[i] = -Infinity;

@@ -2,6 +2,8 @@
 // A picture is {data, width, height}: data is a Uint8ClampedArray of RGB, three bytes a pixel, row after row.
 
 const ROW_STRETCH = 1.6;
+const ROUNDING = 1e-9;
+const FAR = 1.15;
 
 export function roundHalfEven(x) {
   const below = Math.floor(x);
@@ -131,8 +133,16 @@ export function warp(picture, homography, [across, down]) {
   let twiceArea = 0;
   for (let i = 0; i < 4; i++) twiceArea += xs[i] * ys[(i + 3) % 4] - ys[i] * xs[(i + 3) % 4];
   const step = Math.sqrt(Math.abs(twiceArea) / 2 / (across * down));
+  const outside = Math.max(-Math.min(...xs, ...ys), xs[1] - picture.width, ys[2] - picture.height);
+  if (outside < ROUNDING && isOnlyScaled(xs, ys, across, down)) {
+    const box = [
+      Math.max(0, xs[0] - left), Math.max(0, ys[0] - top),
+      Math.min(xs[1] - left, part.width), Math.min(ys[2] - top, part.height),
+    ];
+    return resize(part, across, down, box, step > FAR ? TRIANGLE : CUBIC);
+  }
   let shrunk = diagonal(1, 1, 1);
-  if (step > 1.15) {
+  if (step > FAR) {
     const width = Math.max(2, roundHalfEven(part.width / step));
     const height = Math.max(2, roundHalfEven(part.height / step));
     shrunk = diagonal(width / part.width, height / part.height, 1);
@@ -151,37 +161,59 @@ export function cut({ data, width }, left, top, across, down) {
   return { data: result, width: across, height: down };
 }
 
-// Pillow's bilinear resize: a triangle as wide as a pixel of the result, first along rows, then along columns,
-// in fixed point, so that every pixel is the same as there.
-const PRECISION = 22;
-
-export function resize(picture, width, height) {
-  return resizeDown(resizeAcross(picture, width), height);
+// Whether four corners, from the top left clockwise, are those of an upright frame, its sides scaled alike.
+function isOnlyScaled(xs, ys, across, down) {
+  const slant = Math.max(
+    Math.abs(xs[0] - xs[3]), Math.abs(xs[1] - xs[2]), Math.abs(ys[0] - ys[1]), Math.abs(ys[2] - ys[3]),
+  );
+  const uneven = Math.abs((xs[1] - xs[0]) / across - (ys[2] - ys[0]) / down);
+  return slant < ROUNDING && xs[0] < xs[1] && uneven < ROUNDING;
 }
 
-function triangles(from, to) {
-  const scale = from / to;
-  const reach = Math.max(scale, 1);
+// Pillow's resize of a box: a kernel that is at least as wide as a pixel of the result, first along rows, then along
+// columns, in fixed point, so that every pixel is the same as there.
+const PRECISION = 22;
+const TRIANGLE = { support: 1, at: (x) => Math.max(1 - Math.abs(x), 0) };
+const CUBIC = {
+  support: 2,
+  at: (signed) => {
+    const x = Math.abs(signed);
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+  },
+};
+
+export function resize(picture, width, height, box = [0, 0, picture.width, picture.height], kernel = TRIANGLE) {
+  const [left, top, right, bottom] = box.map(Math.fround);
+  return resizeDown(resizeAcross(picture, width, [left, right], kernel), height, [top, bottom], kernel);
+}
+
+// For each pixel of the result the first one it is made of, and the weights of that and the next.
+function weightsOf(count, to, [start, end], kernel) {
+  const scale = Math.fround(end - start) / to;
+  const wide = Math.max(scale, 1);
+  const reach = kernel.support * wide;
   const rows = [];
   for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * scale;
+    const centre = start + (i + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - reach + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + reach + 0.5), from);
+    const last = Math.min(Math.trunc(centre + reach + 0.5), count);
     const weights = [];
     let sum = 0;
-    for (let j = first; j < end; j++) {
-      const weight = Math.max(1 - Math.abs((j - centre + 0.5) / reach), 0);
+    for (let j = first; j < last; j++) {
+      const weight = kernel.at((j - centre + 0.5) * (1 / wide));
       weights.push(weight);
       sum += weight;
     }
-    rows.push({ first, weights: weights.map((weight) => Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION)) });
+    const fixed = weights.map((weight) => (weight / sum) * 2 ** PRECISION);
+    rows.push({ first, weights: fixed.map((weight) => Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5)) });
   }
   return rows;
 }
 
-function resizeAcross(picture, width) {
-  if (width === picture.width) return picture;
-  const rows = triangles(picture.width, width);
+function resizeAcross(picture, width, [left, right], kernel) {
+  if (width === picture.width && left === 0 && right === width) return picture;
+  const rows = weightsOf(picture.width, width, [left, right], kernel);
   const result = new Uint8ClampedArray(width * picture.height * 3);
   for (let y = 0; y < picture.height; y++) {
     for (let x = 0; x < width; x++) {
@@ -191,9 +223,9 @@ function resizeAcross(picture, width) {
   return { data: result, width, height: picture.height };
 }
 
-function resizeDown(picture, height) {
-  if (height === picture.height) return picture;
-  const rows = triangles(picture.height, height);
+function resizeDown(picture, height, [top, bottom], kernel) {
+  if (height === picture.height && top === 0 && bottom === height) return picture;
+  const rows = weightsOf(picture.height, height, [top, bottom], kernel);
   const { width } = picture;
   const result = new Uint8ClampedArray(width * height * 3);
   for (let y = 0; y < height; y++) {
