@@ -6,7 +6,7 @@ each cell is read by the same network on its own.
 classic/mnist       two 5x5 convolutions and a dense layer, dropout before the outputs: TensorFlow's MNIST tutorial
 classic/sequences   the same shape, narrower and with a second dropout: strings of digits
 classic/svhn        four 4x4 convolutions in colour: house numbers
-digitnet            ours: residual, 0.66 million parameters at its recipe's widths
+digitnet            ours: residual, 1.14 million parameters at its recipe's widths
 digitnet/blank      ours where a cell may be empty, which it tells without training: nothing in it is lighter than black
 """
 

@@ -4,8 +4,8 @@
 
 digits/mnist-tutorial     TensorFlow's tutorial of 2018, as the report on handwriting ran it: 95.21 % of the test
                           digits. 10,000 steps of 100. Its slow SGD stops long before the network has learned.
-digits/mnist-ours         0.66 million parameters, 48 epochs of bent, turned and thickened digits, all 60,000. Expected
-                          more than the 99.67 % of 24 epochs; 300 steps, a minute, give 99.38 % (15 looks 99.45 %).
+digits/mnist-ours         1.14 million parameters, 24 epochs of bent, turned and thickened digits, all 60,000. At two
+                          thirds of the width, 0.66 million, 99.67 % (15 looks 99.69), in 48 epochs 99.63 (99.72).
 digits/sequences-report   Strings of one to five MNIST digits, each fifth of the picture through shared layers.
 digits/sequences-ours     digits/mnist-ours over the fifths. Its parameters are those of digits/mnist-ours, so the study
                           takes them over and trains nothing; trained by itself it sees augmented strings.
@@ -41,13 +41,13 @@ RECIPES = (
         codec="digits/one",
         network="digitnet",
         size_px=28,
-        widths=(32, 64, 128),
+        widths=(48, 96, 192),
         blocks=(1, 2, 1),
         hidden=256,
         squeeze=64,
         dropout=0.2,
         smoothing=0.1,
-        steps=11_250,
+        steps=5625,
         batch_size=256,
         learning_rate=2e-3,
     ),
@@ -78,7 +78,7 @@ RECIPES = (
         network="digitnet/blank",
         size_px=28,
         width_px=140,
-        widths=(32, 64, 128),
+        widths=(48, 96, 192),
         blocks=(1, 2, 1),
         hidden=256,
         squeeze=64,
