@@ -28,7 +28,7 @@ from facevalue.codecs.needles import soft_circle
 from facevalue.errors import InstrumentError, MissingExtraError, ModelError, PictureError
 from facevalue.images import RGB, open_picture
 from facevalue.instruments import align
-from facevalue.instruments.finding import Found, find_counter, of_one_size
+from facevalue.instruments.finding import Found, find_counter, find_parts, of_one_meter
 from facevalue.instruments.joint import Joint, Wheel, decode_wheels, number_text, score_at
 from facevalue.instruments.lines import find_lines
 from facevalue.instruments.reader import InstrumentReader
@@ -782,10 +782,19 @@ def test_new_proposes_what_it_finds(red_needles: None, tmp_path: Path) -> None:
 
 def test_dials_unlike_the_surest_ones_are_not_proposed() -> None:
     dials = [Found((40.0 * k, 0.0, side, side), 0.999) for k, side in enumerate((48.0, 50.0, 53.0))]
-    hinge, screw, faint = (Found((9.0, 90.0, side, side), 0.98) for side in (95.0, 13.0, 60.0))
-    assert of_one_size([*dials, hinge, screw, faint]) == [*dials, faint]
-    assert of_one_size([hinge]) == [hinge]
-    assert of_one_size([]) == []
+    hinge, screw, rim, faint = (
+        Found((9.0, 90.0, side, side), sure)
+        for side, sure in ((95.0, 0.998), (13.0, 0.998), (50.0, 0.99), (60.0, 0.998))
+    )
+    assert of_one_meter([*dials, hinge, screw, rim, faint]) == [*dials, faint]
+    assert of_one_meter([hinge]) == [hinge]
+    assert of_one_meter([]) == []
+
+
+def test_a_meter_is_proposed_whole_and_nothing_else() -> None:
+    pytest.importorskip("cv2")
+    parts = find_parts(open_picture(METER_PHOTO), Reader("dial"), Reader("digits"))
+    assert sorted(part.digits for part in parts) == [0, 0, 0, 0, 5]
 
 
 def test_the_counter_is_the_largest_row_and_whole() -> None:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 LONGEST_PX = 1000  # the photo is searched no larger than this
 BATCH = 64
 SURE_DIAL = 0.8
-NEARLY_AS_SURE = 0.01
+NEARLY_AS_SURE = 0.005  # as the surest: dials of one meter look alike, what is not one looks otherwise
 ALIKE = 1.5  # dials of one meter are at most so much larger or smaller than the usual one
-SURE_ROW, SURE_LONGER = 0.9, 0.8  # of a row, and of one that has more digits than a sure one within it
+SURE_ROW = 0.8  # of a row that is taken for one
 SEEN_ROW = 0.4  # a window that shows a row this surely is looked at more closely
 LEAST_DIGITS = 3
 RADII = (0.015, 0.5)  # of the shorter side
@@ -74,16 +74,15 @@ def find_dials(cv2: Any, rgb: RGB, reader: Reader) -> list[Found]:
     squares = [square(x, y, r) for x, y, r in (*find_circles(cv2, rgb), *find_red(cv2, rgb))]
     first = [moved_square(one, belief) for one, belief in look_through(reader, rgb, squares) if belief.dial >= 0.5]
     second = look_through(reader, rgb, [one for one in first if one is not None])
-    return of_one_size(apart([Found(box_of(one), belief.dial) for one, belief in second if belief.dial >= SURE_DIAL]))
+    return of_one_meter(apart([Found(box_of(one), belief.dial) for one, belief in second if belief.dial >= SURE_DIAL]))
 
 
-def of_one_size(dials: Sequence[Found]) -> list[Found]:
-    """The dials about as large as the surest ones: hinges, screws and valves are larger or smaller."""
-    if not dials:
-        return []
-    surest = max(dial.sure for dial in dials)
-    usual = float(np.median([dial.box[2] for dial in dials if dial.sure >= surest - NEARLY_AS_SURE]))
-    return [dial for dial in dials if usual / ALIKE <= dial.box[2] <= usual * ALIKE]
+def of_one_meter(dials: Sequence[Found]) -> list[Found]:
+    """The dials nearly as sure as the surest one and about as large: hinges, screws and rims are not."""
+    surest = max((dial.sure for dial in dials), default=0.0)
+    sure = [dial for dial in dials if dial.sure >= surest - NEARLY_AS_SURE]
+    usual = float(np.median([dial.box[2] for dial in sure])) if sure else 0.0
+    return [dial for dial in sure if usual / ALIKE <= dial.box[2] <= usual * ALIKE]
 
 
 def find_circles(cv2: Any, rgb: RGB) -> list[tuple[float, float, float]]:
@@ -196,14 +195,14 @@ def box_round(belief: Any, frame: Homography) -> Box:
 
 def look_closer(rgb: RGB, part: Found, reader: Reader) -> Found | None:
     """The row, cut out by where it was seen, as long as it is; None where nothing sure is left of it."""
-    best = read_box(rgb, part.box, reader, SURE_ROW)
+    best = read_box(rgb, part.box, reader)
     for _ in range(MOST_DIGITS):
         if best is None:
             return None
         left, top, width, height = best.box
         cell = width / best.digits
         wider = [(left - cell, width + cell), (left, width + cell)]
-        read = [read_box(rgb, (begin, top, length, height), reader, SURE_LONGER) for begin, length in wider]
+        read = [read_box(rgb, (begin, top, length, height), reader) for begin, length in wider]
         longer = [found for found in read if found is not None and found.digits > best.digits]
         if not longer:
             return best
@@ -211,14 +210,14 @@ def look_closer(rgb: RGB, part: Found, reader: Reader) -> Found | None:
     return best
 
 
-def read_box(rgb: RGB, box: Box, reader: Reader, least: float) -> Found | None:
-    """The row of digits in a box; None where none is there as surely as ``least``."""
+def read_box(rgb: RGB, box: Box, reader: Reader) -> Found | None:
+    """The row of digits in a box; None where none is surely there."""
     left, top, width, height = (round(v) for v in within(rgb, box))
     if min(width, height) < LEAST_PX:
         return None
     seen = look(reader.weight, rgb[top : top + height, left : left + width])
     sure, count = min(seen.agreed, sureness(seen.belief, seen.number)), seen.belief.count
-    if sure < least or count < LEAST_DIGITS:
+    if sure < SURE_ROW or count < LEAST_DIGITS:
         return None
     place = outline(seen.belief, seen.frame).reshape(-1, 2) + np.array([left, top])
     room = 0.25 * float(np.ptp(place[:, 1]))
