@@ -119,21 +119,25 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
         for measured in prepare(data, Path(scratch)):
             folder = out / measured.labels.parent.name if out is not None else None
             scores = evaluate(reader, measured.labels, folder, model=weight, only=measured.only)
-            told = scores["answered"]
+            answers = scores["answered"]
             lines.append(
                 f"| {measured.name}: {measured.about} | {scores['count']} | {percent(scores['exact'])} "
-                f"| {percent(told['share'])} | {percent(told['exact'])} |"
+                f"| {percent(answers['share'])} | {percent(answers['exact'])} |"
             )
             click.echo(lines[-1])
-            shares.append(told["share"])
+            shares.append(answers["share"])
             counts.append(scores["count"])
-            right_answers.append(told["exact"])
+            right_answers.append(answers["exact"])
     empty = count_answered(reader, 1000, 1)
     speed = measure_speed(reader, list_pictures(data / "meter-digits-whole"))
     mean_right = float(np.mean([share for share in right_answers if share is not None]))
+    told = np.array(counts) * np.array(shares)  # pictures answered, of each set
+    all_right = float(np.average([share or 0.0 for share in right_answers], weights=told))
     lines += [
         f"| all, each set weighing the same | {sum(counts)} | – | {percent(float(np.mean(shares)))} "
         f"| {percent(mean_right)} |",
+        f"| all, each picture weighing the same | {sum(counts)} | – | {percent(float(told.sum() / sum(counts)))} "
+        f"| {percent(all_right)} |",
         "",
         f"Of 1,000 pictures without a digit ({', '.join(empty)}) {sum(empty.values())} are answered. "
         f"The meters left out of training whole: {', '.join(LEFT_OUT_METERS)}.",
