@@ -19,7 +19,7 @@ from facevalue.calibration import Calibration
 from facevalue.codecs import Floats
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX, MOST_DIGITS, PLACES, DigitRow, RowBelief
 from facevalue.images import ROW_STRETCH, fit_row, whole_row
-from facevalue.look_row import DIGITS_SHARE, SURE, Look, look, make_reading, outline, straightened
+from facevalue.look_row import CUTS, DIGITS_SHARE, DOUBTED, SURE, Look, look, make_reading, outline, straightened
 from facevalue.reader import Reader
 from facevalue.reading import Reading, draw_overlay
 
@@ -39,18 +39,22 @@ class ColourWeight:
     def __init__(self, *doubt: float) -> None:
         self.doubt = list(doubt or (0.0,))
         self.seen: list[NDArray[np.uint8]] = []
-        self.most = [MOST_DIGITS, MOST_DIGITS]  # digits that it sees at most in the first look and in later ones
+        self.most = [MOST_DIGITS]  # digits that it sees at most in each look; the last one stays
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:
-        picture = pictures[0].astype(int)
-        self.seen.append(pictures[0])
+        outputs = [self.run_one(picture) for picture in pictures]
+        return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
+
+    def run_one(self, pixels: NDArray[np.uint8]) -> dict[str, Floats]:
+        picture = pixels.astype(int)
+        self.seen.append(pixels)
         patches = []
         for digit, colour in enumerate(COLOURS):
             inside = np.abs(picture - colour).max(axis=2) < 90
             if inside.sum() >= 3:
                 x, y = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
                 patches.append((float(x[0]), float(x[-1] + 1), float(y[0]), float(y[-1] + 1), digit))
-        patches = sorted(patches)[: self.most[min(len(self.seen), 2) - 1]]
+        patches = sorted(patches)[: self.most[min(len(self.seen), len(self.most)) - 1]]
         places, cells = np.full((1, MOST_DIGITS), np.nan, np.float32), np.full((1, MOST_DIGITS, 4), np.nan, np.float32)
         for k, (*cell, digit) in enumerate(patches):
             places[0, k], cells[0, k] = digit, cell
@@ -173,17 +177,19 @@ def test_the_whole_picture_is_in_the_first_frame() -> None:
         (0.0, 1, "sure"),
         (0.001, 1, "all but sure"),
         (0.05, 2, "each digit a little in doubt"),
-        (0.6, 2, "much in doubt"),
+        (0.15, 2, "each one more in doubt"),
+        (0.6, 6, "much in doubt"),
     ],
 )
-def test_a_second_look_is_taken_only_in_doubt(doubt: float, looks: int, reason: str) -> None:
+def test_more_looks_are_taken_only_in_doubt(doubt: float, looks: int, reason: str) -> None:
     rgb, _ = row_of(3, size=(400, 200), first=(140, 90), step=(60, 0), digit=(36, 60))
     weight: Any = ColourWeight(doubt)
     seen = look(weight, rgb)
     assert len(weight.seen) == looks, reason
     assert seen.number.text() == "012"
     first_joint = weight.codec.decode(ColourWeight(doubt).run(weight.seen[0][None]))[0].read().joint
-    assert (first_joint < SURE) == (looks == 2)
+    assert (first_joint < SURE) == (looks > 1)
+    assert (first_joint < DOUBTED) == (looks > 2)
     if looks == 1:
         assert seen.agreed == pytest.approx(first_joint, abs=0.01)
     else:
@@ -194,26 +200,48 @@ def test_a_second_look_is_taken_only_in_doubt(doubt: float, looks: int, reason: 
 
 
 @pytest.mark.parametrize(
-    ("doubts", "kept", "reason"),
+    ("most", "kept", "reason"),
     [
-        ((0.3, 0.7), 0, "the second is less sure of its two digits than the first of its three"),
-        ((0.3, 0.1), 1, "the second is surer"),
+        ([3, 2, 3, 3, 2, 3], 3, "four of six looks see three digits"),
+        ([3, 2, 2, 2, 3, 2], 2, "four of six see two"),
+        ([2, 3, 3, 2, 2, 3], 2, "as many see either; the first look is one of those that see two"),
     ],
 )
-def test_of_looks_that_count_differently_the_surer_one_is_kept(
-    doubts: tuple[float, float], kept: int, reason: str
+def test_of_looks_that_count_differently_those_that_are_surer_together_count(
+    most: list[int], kept: int, reason: str
 ) -> None:
     rgb, _ = row_of(3, size=(400, 200), first=(140, 90), step=(60, 0), digit=(36, 60))
-    weight: Any = ColourWeight(*doubts)
-    weight.most = [3, 2]
+    weight: Any = ColourWeight(0.3)
+    weight.most = most
     seen = look(weight, rgb)
-    assert len(weight.seen) == 2
-    alone: Any = ColourWeight(doubts[kept])
-    alone.most = [weight.most[kept]] * 2
-    assert seen.number == alone.codec.decode(alone.run(weight.seen[kept][None]))[0].read(), reason
-    assert seen.agreed == pytest.approx(seen.number.joint / 2, abs=0.02)  # half the looks saw so many
+    assert len(weight.seen) == 2 + 2 * len(CUTS)
+    assert seen.number.text() == "012"[:kept], reason
+    alone: Any = ColourWeight(0.3)
+    alone.most = [kept]
+    joint = alone.codec.decode(alone.run(weight.seen[most.index(kept)][None]))[0].read().joint
+    assert seen.agreed == pytest.approx(joint * most.count(kept) / len(most), abs=0.03)
+    assert seen.number.joint > joint
     marks = make_reading(weight, seen, (1.0, 1.0), began=0.0).marks
     assert np.array(marks["digit 1"]).mean(axis=0) == pytest.approx([139.5, 89.5], abs=6)  # wherever it was seen
+
+
+def test_a_single_digit_is_looked_at_twice_at_most() -> None:
+    rgb, _ = row_of(1, size=(80, 80), first=(40, 40), step=(60, 0), digit=(36, 60))
+    weight: Any = ColourWeight(0.6)
+    assert look(weight, rgb).number.text() == "0"
+    assert len(weight.seen) == 2
+
+
+def test_the_further_looks_are_through_wider_and_taller_frames() -> None:
+    rgb, _ = row_of(3, size=(400, 200), first=(140, 90), step=(60, 0), digit=(36, 60))
+    weight: Any = ColourWeight(0.6)
+    look(weight, rgb)
+    whole, straight, *cuts = (patches_of(picture) for picture in weight.seen)
+    for base, wide, tall in ((whole, *cuts[:2]), (straight, *cuts[2:])):
+        assert np.ptp(wide[:, 0]) == pytest.approx(np.ptp(base[:, 0]) / CUTS[0][0], abs=1.5)
+        assert wide[:, 2] == pytest.approx(base[:, 2], abs=1.5)  # as high
+        assert np.ptp(tall[:, 0]) == pytest.approx(np.ptp(base[:, 0]), abs=1.5)
+        assert tall[:, 2] == pytest.approx(base[:, 2] / CUTS[1][1], abs=1.5)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """How a row of digits is looked at: fitted into a wide frame as it is; where that leaves doubt, a second time,
-straightened and cut out by where the digits were seen.
+straightened and cut out by where the digits were seen; a row that is doubtful still, in four more cuts.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ENOUGH_PX = 96  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 SURE = 0.98  # a row read surer than this at first, its digits and how many, is not looked at again
+DOUBTED = 0.5  # a row that one of two looks reads less surely than this is looked at in all CUTS
+CUTS = ((1.12, 1.0), (1.0, 1.12))  # of both its frames, across and down: as much wider, as much taller
 DIGITS_SHARE = 0.72  # of the height of the straightened row
 ROOM = 0.35  # beside the first and last digit, of their height
 RUNNERS_UP = 9
@@ -29,7 +32,7 @@ RUNNERS_UP = 9
 
 @dataclass(frozen=True)
 class Look:
-    """What one or two looks at a picture saw, and the number that follows.
+    """What all looks at a picture saw, and the number that follows.
 
     frame: homography from [-1, 1]^2 of the look that the digits' places are from to picture pixels.  agreed: how sure
     the looks were of that many digits, on average, 0 for one that saw another number of them.
@@ -70,6 +73,18 @@ def sureness(belief: RowBelief, number: RowNumber) -> float:
     return number.joint * float(belief.lengths[belief.count]) * min(1.0, 2 * counted(belief))
 
 
+class View(NamedTuple):
+    """One pass over the picture.  frame: homography of its [-1, 1]^2 to picture pixels."""
+
+    belief: RowBelief
+    number: RowNumber
+    frame: NDArray[np.float64]
+
+    @property
+    def sure(self) -> float:
+        return sureness(self.belief, self.number)
+
+
 def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
     """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
@@ -79,32 +94,50 @@ def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
 def look(weight: Weight, rgb: RGB) -> Look:
     """Read the whole picture; where that is not sure, straighten the row by what was seen and read again.
 
-    Two looks that saw as many digits are joined; of two that did not the surer one counts.
+    Where two looks at several digits differ, or one is hardly sure, both frames are looked through in CUTS too: what a
+    frame cuts off or squeezes is read wrongly through it each time. All looks that saw as many digits are joined; which
+    number of them counts is told by how sure its looks are together.
     """
     frame = whole_row(rgb, weight.frame_px)
     if getattr(weight.codec, "from_left", False):
         frame[0, 2] = frame[0, 0]
-    first = look_through(weight, rgb, frame)
-    number = first.read()
-    sure = sureness(first, number)
-    if not getattr(weight.codec, "locates", True) or not number.digits or sure >= SURE:
-        return Look(first, number, frame, sure)
-    anew = straightened(first, frame, weight.frame_px)
-    second = look_through(weight, rgb, anew)
-    number_anew = second.read()
-    sure_anew = sureness(second, number_anew)
-    if second.count == first.count:
-        joined = first.joined_with(second)
-        return Look(joined, joined.read(), frame, (sure + sure_anew) / 2)
-    if sure_anew > sure:
-        return Look(second, number_anew, anew, sure_anew / 2)
-    return Look(first, number, frame, sure / 2)
+    (first,) = view(weight, rgb, [frame])
+    if not getattr(weight.codec, "locates", True) or not first.number.digits or first.sure >= SURE:
+        return Look(first.belief, first.number, frame, first.sure)
+    anew = straightened(first.belief, frame, weight.frame_px)
+    views = [first, *view(weight, rgb, [anew])]
+    if is_doubtful(views):
+        cuts = [seen @ np.diag([across, down, 1.0]) for seen in (frame, anew) for across, down in CUTS]
+        views += view(weight, rgb, cuts)
+    return join(views)
 
 
-def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> RowBelief:
-    outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
-    belief: RowBelief = weight.codec.decode(outputs)[0]
-    return belief
+def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
+    """One pass of the network over the picture through each frame."""
+    outputs = weight.run(np.stack([warp(rgb, frame, weight.frame_px) for frame in frames]))
+    return [
+        View(belief, belief.read(), frame) for belief, frame in zip(weight.codec.decode(outputs), frames, strict=True)
+    ]
+
+
+def is_doubtful(views: Sequence[View]) -> bool:
+    """Whether views of several digits differ, or one of them is hardly sure.
+
+    A single digit is not doubted so: its views differ by tenths of a place, and more of them read it no better.
+    """
+    several = any(view.belief.count > 1 for view in views)
+    differ = any(view.number.digits != views[0].number.digits for view in views)
+    return several and (differ or min(view.sure for view in views) < DOUBTED)
+
+
+def join(views: Sequence[View]) -> Look:
+    """What views say together: those that see as many digits, of the number of them that is surest by their sum."""
+    by_count: dict[int, list[View]] = {}
+    for one in views:
+        by_count.setdefault(one.belief.count, []).append(one)
+    chosen = max(by_count.values(), key=lambda alike: sum(one.sure for one in alike))
+    joined = chosen[0].belief.joined_with(*(one.belief for one in chosen[1:]))
+    return Look(joined, joined.read(), chosen[0].frame, sum(one.sure for one in chosen) / len(views))
 
 
 def outline(belief: RowBelief, frame: NDArray[np.float64]) -> NDArray[np.float64]:

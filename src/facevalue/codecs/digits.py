@@ -22,6 +22,7 @@ from facevalue.codecs.needles import local_direction, log_softmax, soft_circle
 
 PLACES = 100  # bins round the drum: a tenth of a digit each
 STEPS = 10  # bins from one digit to the next
+AS_MANY = 2  # looks, that several of one picture together weigh as much as
 MOST_DIGITS = 8
 COLUMNS = 40
 COLUMN_PX = 4
@@ -57,15 +58,21 @@ class RowBelief:
     def count(self) -> int:
         return len(self.log_probability)
 
-    def joined_with(self, other: RowBelief) -> RowBelief:
-        """This belief with the places of another look at the same digits multiplied in; itself if the counts differ."""
-        if other.count != self.count or self.count == 0:
+    def joined_with(self, *others: RowBelief) -> RowBelief:
+        """This belief with the places of other looks at the same digits multiplied in, of those that count as many.
+
+        Looks at one picture share most of their errors: however many there are, they weigh as much as AS_MANY.
+        """
+        alike = [self, *(other for other in others if other.count == self.count > 0)]
+        if len(alike) == 1:
             return self
         return dataclasses.replace(
             self,
-            log_probability=log_softmax(self.log_probability + other.log_probability),
-            points=np.asarray((self.points + other.points) / 2, dtype=np.float32),
-            lengths=np.asarray((self.lengths + other.lengths) / 2, dtype=np.float32),
+            log_probability=log_softmax(
+                np.mean([belief.log_probability for belief in alike], axis=0) * np.float32(AS_MANY)
+            ),
+            points=np.mean([belief.points for belief in alike], axis=0, dtype=np.float32),
+            lengths=np.mean([belief.lengths for belief in alike], axis=0, dtype=np.float32),
         )
 
     def read(self) -> RowNumber:

@@ -4,6 +4,7 @@ import { argmax, localDirection, logSoftmax } from "./needles.js";
 import { roundHalfEven } from "./pictures.js";
 
 export const MOST_DIGITS = 8;
+const AS_MANY = 2;
 const PLACES = 100; // bins round the drum
 const STEPS = 10; // bins from one digit to the next
 const MOVING = 9 * STEPS + 1; // from 9.1 on a drum takes its left neighbour along
@@ -51,14 +52,18 @@ function interpolate(count, edges) {
   return at(k) + ((at(k + 1) - at(k)) * (count - edges[k])) / (edges[k + 1] - edges[k]);
 }
 
-// The first belief with the places of another look multiplied in; null where the counts differ.
-export function joinRows(belief, other) {
-  if (belief.points.length !== other.points.length || belief.points.length === 0) return null;
+// The first belief with the places of other looks at as many digits multiplied in: together they weigh as AS_MANY.
+export function joinRows(beliefs) {
+  const [belief] = beliefs;
+  if (beliefs.length === 1 || belief.points.length === 0) return belief;
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / beliefs.length;
   return {
     ...belief,
-    logProbability: belief.logProbability.map((row, k) => logSoftmax(row.map((v, i) => v + other.logProbability[k][i]))),
-    points: belief.points.map((p, k) => (p + other.points[k]) / 2),
-    lengths: belief.lengths.map((p, k) => (p + other.lengths[k]) / 2),
+    logProbability: belief.logProbability.map((row, k) =>
+      logSoftmax(row.map((_, i) => AS_MANY * mean(beliefs.map((one) => one.logProbability[k][i])))),
+    ),
+    points: belief.points.map((_, k) => mean(beliefs.map((one) => one.points[k]))),
+    lengths: belief.lengths.map((_, k) => mean(beliefs.map((one) => one.lengths[k]))),
   };
 }
 

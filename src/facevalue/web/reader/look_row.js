@@ -1,10 +1,13 @@
-// How a row of digits is looked at, as look_row.py: as it is, and where that leaves doubt once more, straightened.
+// How a row of digits is looked at, as look_row.py: as it is, where that leaves doubt once more, straightened, and a row
+// that is doubtful still in four more cuts.
 
 import { confidenceOf } from "./calibration.js";
 import { MOST_DIGITS, decodeRow, joinRows, numberOf, readRow, textOf, withPoint } from "./digits.js";
-import { fitRow, warp, wholeRow } from "./pictures.js";
+import { diagonal, fitRow, multiply, warp, wholeRow } from "./pictures.js";
 
 const SURE = 0.98;
+const DOUBTED = 0.5;
+const CUTS = [[1.12, 1], [1, 1.12]];
 const DIGITS_SHARE = 0.72;
 const ROOM = 0.35;
 const RUNNERS_UP = 9;
@@ -12,25 +15,45 @@ const RUNNERS_UP = 9;
 export const CODEC = "digits/row";
 export const ENOUGH_PX = 96;
 
-// {belief, number, frame, agreed}: of two looks that saw as many digits both together, of others the surer one.
+// {belief, number, frame, agreed}: all views that saw as many digits together, of the number of them that is surest.
 export async function look(weight, picture) {
   const frame = wholeRow(picture, weight.frame_px);
-  const first = await lookThrough(weight, picture, frame);
-  const number = readRow(first);
-  const sure = sureness(first, number);
-  if (number.digits.length === 0 || sure >= SURE) return { belief: first, number, frame, agreed: sure };
-  const anew = straightened(first, frame, weight.frame_px);
-  const second = await lookThrough(weight, picture, anew);
-  const numberAnew = readRow(second);
-  const sureAnew = sureness(second, numberAnew);
-  const joined = joinRows(first, second);
-  if (joined !== null) return { belief: joined, number: readRow(joined), frame, agreed: (sure + sureAnew) / 2 };
-  if (sureAnew > sure) return { belief: second, number: numberAnew, frame: anew, agreed: sureAnew / 2 };
-  return { belief: first, number, frame, agreed: sure / 2 };
+  const first = await view(weight, picture, frame);
+  if (first.number.digits.length === 0 || first.sure >= SURE) return { ...first, agreed: first.sure };
+  const anew = straightened(first.belief, frame, weight.frame_px);
+  const views = [first, await view(weight, picture, anew)];
+  if (isDoubtful(views)) {
+    for (const seen of [frame, anew]) {
+      for (const [across, down] of CUTS) {
+        views.push(await view(weight, picture, multiply(seen, diagonal(across, down, 1))));
+      }
+    }
+  }
+  return join(views);
 }
 
-async function lookThrough(weight, picture, frame) {
-  return decodeRow(await weight.run(warp(picture, frame, weight.frame_px)));
+async function view(weight, picture, frame) {
+  const belief = decodeRow(await weight.run(warp(picture, frame, weight.frame_px)));
+  const number = readRow(belief);
+  return { belief, number, frame, sure: sureness(belief, number) };
+}
+
+// Whether views of several digits differ, or one of them is hardly sure.
+function isDoubtful(views) {
+  const numbers = views.map(({ number }) => number.digits.join(""));
+  const several = views.some(({ number }) => number.digits.length > 1);
+  return several && (numbers.some((digits) => digits !== numbers[0]) || views.some(({ sure }) => sure < DOUBTED));
+}
+
+function join(views) {
+  const sums = new Map();
+  for (const { number, sure } of views) {
+    sums.set(number.digits.length, (sums.get(number.digits.length) ?? 0) + sure);
+  }
+  const [[count, sum]] = [...sums].sort((a, b) => b[1] - a[1]);
+  const alike = views.filter(({ number }) => number.digits.length === count);
+  const belief = joinRows(alike.map((one) => one.belief));
+  return { belief, number: readRow(belief), frame: alike[0].frame, agreed: sum / views.length };
 }
 
 // How near the count is to a whole number: 1 there, 0 half-way between two.
