@@ -269,6 +269,9 @@ def test_truth_tells_hours_and_minutes(truth: str, expected: list[str], monkeypa
         pytest.param(
             ["bright.png", "--kind", "digits", "--truth", "5:59"], "is no digit string", id="a time for a number"
         ),
+        pytest.param(
+            ["bright.png", "--kind", "dial", "--truth", "11"], "outside the range from 0 to 10", id="no such value"
+        ),
         pytest.param(["bright.png", "--kind", "digits", "--truth", "NaN"], "no value to compare", id="no number"),
         pytest.param(["bright.png", "--top", "0"], "--top", id="none wanted"),
         pytest.param(["bright.png", "--top", "11"], "--top", id="more wanted than there are"),

@@ -28,7 +28,7 @@ from facevalue.codecs.needles import soft_circle
 from facevalue.errors import InstrumentError, MissingExtraError, ModelError, PictureError
 from facevalue.images import RGB, open_picture
 from facevalue.instruments import align
-from facevalue.instruments.finding import Found, find_counter, find_parts, of_one_meter
+from facevalue.instruments.finding import Found, find_counter, find_dials, find_parts, of_one_meter
 from facevalue.instruments.joint import Joint, Wheel, decode_wheels, number_text, score_at
 from facevalue.instruments.lines import find_lines
 from facevalue.instruments.reader import InstrumentReader
@@ -759,6 +759,20 @@ def test_check_draws_the_parts(meter: Path, red_needles: None, tmp_path: Path) -
     assert run("instrument", "check", meter, photo, "-o", tmp_path / "b.xyz").exit_code == 2
 
 
+def test_check_never_writes_over_what_it_reads(meter: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(draw_meter("00530", needles_of(530.0707))).save(photo)
+    before = photo.read_bytes()
+    (tmp_path / "link.png").symlink_to(photo)
+    for out in (photo, tmp_path / "link.png", tmp_path / "." / "photo.png"):
+        done = run("instrument", "check", meter, photo, "-o", out)
+        assert done.exit_code == 2 and "which is read; name another file" in done.output
+    assert photo.read_bytes() == before
+    done = run("instrument", "check", meter, photo, "-o", tmp_path / "nowhere" / "c.png")
+    assert done.exit_code == 2 and "no such folder" in done.output
+    assert done.stdout == ""  # told before anything is read
+
+
 def test_new_proposes_what_it_finds(red_needles: None, tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     photo, out = tmp_path / "photo.png", tmp_path / "meter.toml"
@@ -795,6 +809,16 @@ def test_a_meter_is_proposed_whole_and_nothing_else() -> None:
     pytest.importorskip("cv2")
     parts = find_parts(open_picture(METER_PHOTO), Reader("dial"), Reader("digits"))
     assert sorted(part.digits for part in parts) == [0, 0, 0, 0, 5]
+    assert all(abs(part.zero) <= 1 for part in parts)
+
+
+def test_the_zero_of_a_dial_is_proposed_where_it_is_seen() -> None:
+    cv2 = pytest.importorskip("cv2")
+    with Image.open(METER_PHOTO) as photo:
+        askew = np.asarray(photo.convert("RGB").rotate(-8, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90)))
+    dials = find_dials(cv2, askew, Reader("dial"))
+    assert len(dials) == 4
+    assert all(4 <= dial.zero <= 10 for dial in dials)
 
 
 def test_the_counter_is_the_largest_row_and_whole() -> None:

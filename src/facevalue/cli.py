@@ -103,10 +103,11 @@ class Picture:
     overlay: Path  # where its overlay goes, below the folder for overlays
 
 
-def parse_truth(kind: str, text: str) -> int | float | str:
+def parse_truth(kind: str, text: str, scale: Scale | None) -> int | float | str:
     """The true value: of a clock minutes past twelve (17:59 and 5:59 are the same on a dial), of digits their text, of
-    a dial a number.
+    a dial a number of its scale.
     """
+    from facevalue.codecs.dial import Scale
     from facevalue.judging import kind_of
 
     try:
@@ -115,6 +116,9 @@ def parse_truth(kind: str, text: str) -> int | float | str:
         raise click.BadParameter(str(error), param_hint="'--truth'") from error
     if truth == "" or truth != truth:
         raise click.BadParameter("NaN is no value to compare with", param_hint="'--truth'")
+    low, high = sorted((scale or Scale()).span)
+    if kind == "dial" and not low <= truth <= high:
+        raise click.BadParameter(f"{truth:g} is outside the range from {low:g} to {high:g}", param_hint="'--truth'")
     return truth  # type: ignore[no-any-return]
 
 
@@ -210,7 +214,7 @@ def read(
         check_instrument(kind, page, scale is not None, truth_text is not None)
     if page:
         check_page(kind, as_json, top, truth_text is not None)
-    truth = None if truth_text is None else parse_truth(kind, truth_text)
+    truth = None if truth_text is None else parse_truth(kind, truth_text, scale)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name must not stop the reading of the others
     with warnings.catch_warnings():

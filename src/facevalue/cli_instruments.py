@@ -39,6 +39,8 @@ def check(file: Path, photo: Path | None, out: Path | None, model: str | None) -
 
     described = load_instrument(file)
     photo = photo or described.picture
+    if out is not None:
+        refuse_drawing(out, [path for path in (file, photo, described.picture) if path is not None])
     if photo is None:
         if out is not None:
             raise click.UsageError(f"--out needs a photo: {file} names no reference picture")
@@ -59,6 +61,17 @@ def check(file: Path, photo: Path | None, out: Path | None, model: str | None) -
         write_drawing(out, photo, reading)
 
 
+def refuse_drawing(out: Path, read: list[Path]) -> None:
+    """Raises UsageError for a drawing that would be none, has no folder, or would take the place of what is read."""
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise click.UsageError(f"--out {out}: expected a .png or .jpg file")
+    if not out.parent.is_dir():
+        raise click.UsageError(f"--out {out} can't be written: no such folder")
+    for path in read:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise click.UsageError(f"--out {out} would write over {path}, which is read; name another file")
+
+
 def write_drawing(out: Path, photo: Path, reading: Reading) -> None:
     """Write the photo with the reading drawn on it. Raises UsageError where it can't be written there."""
     from PIL import Image
@@ -66,8 +79,6 @@ def write_drawing(out: Path, photo: Path, reading: Reading) -> None:
     from facevalue.images import open_picture
     from facevalue.reading import draw_overlay
 
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise click.UsageError(f"--out {out}: expected a .png or .jpg file")
     try:
         Image.fromarray(draw_overlay(open_picture(photo), reading)).save(out)
     except OSError as error:

@@ -7,6 +7,7 @@ on the counter from the right to the left, as most water meters have them, and t
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facevalue.camera import import_cv2
+from facevalue.codecs.dial import DialBelief, Scale
 from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import InstrumentError
@@ -49,11 +51,14 @@ Box = tuple[float, float, float, float]  # left, top, width, height
 
 @dataclass(frozen=True)
 class Found:
-    """A part that was found. digits: how many of them, 0 of a dial.  sure: 0..1."""
+    """A part that was found. digits: how many of them, 0 of a dial.  sure: 0..1.  zero: where a dial that goes all the
+    way round has its zero, degrees clockwise from up.
+    """
 
     box: Box
     sure: float
     digits: int = 0
+    zero: int = 0
 
 
 def find_parts(rgb: RGB, dials: Reader | None, digits: Reader) -> list[Found]:
@@ -63,7 +68,7 @@ def find_parts(rgb: RGB, dials: Reader | None, digits: Reader) -> list[Found]:
     small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     found = find_counter(small, digits) + (find_dials(cv2, small, dials) if dials is not None else [])
     chosen = apart(found)[:MOST_PARTS]
-    return [Found(within(rgb, [v / scale for v in part.box]), part.sure, part.digits) for part in chosen]
+    return [dataclasses.replace(part, box=within(rgb, [v / scale for v in part.box])) for part in chosen]
 
 
 # ---- dials
@@ -74,7 +79,14 @@ def find_dials(cv2: Any, rgb: RGB, reader: Reader) -> list[Found]:
     squares = [square(x, y, r) for x, y, r in (*find_circles(cv2, rgb), *find_red(cv2, rgb))]
     first = [moved_square(one, belief) for one, belief in look_through(reader, rgb, squares) if belief.dial >= 0.5]
     second = look_through(reader, rgb, [one for one in first if one is not None])
-    return of_one_meter(apart([Found(box_of(one), belief.dial) for one, belief in second if belief.dial >= SURE_DIAL]))
+    found = [Found(box_of(one), seen.dial, zero=zero_of(seen)) for one, seen in second if seen.dial >= SURE_DIAL]
+    return of_one_meter(apart(found))
+
+
+def zero_of(belief: DialBelief) -> int:
+    """Where the zero is seen of a dial that goes all the way round, in whole degrees clockwise from up; 0 of others."""
+    placed = belief.place(Scale(clockwise=True))
+    return round((placed.start + 180) % 360 - 180) if placed.full else 0
 
 
 def of_one_meter(dials: Sequence[Found]) -> list[Found]:
@@ -274,7 +286,7 @@ def describe(found: Sequence[Found], size: tuple[int, int], picture: str) -> str
         power = -k if rows else len(needles) - 1 - k
         lines += ["", "[[part]]", f'name = "dial {k + 1}"', 'kind = "dial"', f"box = {listed(part.box)}"]
         lines += [f"turn = {10.0**power:.{max(1, -power)}f}  # what a full turn of the needle is worth"]
-        lines += ['direction = "clockwise"']
+        lines += ['direction = "clockwise"', f"zero = {part.zero}  # where its zero is, degrees clockwise from up"]
     return "\n".join(lines) + "\n"
 
 
