@@ -5,8 +5,8 @@
 digits/mnist-tutorial     TensorFlow's tutorial of 2018, as the report on handwriting ran it: 95.21 % of the test
                           digits. 10,000 steps of 100. Its slow SGD stops long before the network has learned.
 digits/mnist-ours         1.14 million parameters, 24 epochs of bent, turned and thickened digits, all 60,000: 99.69 %
-                          of the test digits (15 looks 99.72). At two thirds of the width, 0.66 million parameters, 99.67
-                          (99.69), in 48 epochs 99.63 (99.72).
+                          of the test digits (15 looks 99.72). Of two thirds of the width, 0.66 million parameters,
+                          99.67 (99.69), in 48 epochs 99.63 (99.72).
 digits/sequences-report   Strings of one to five MNIST digits, each fifth of the picture through shared layers.
 digits/sequences-ours     digits/mnist-ours over the fifths. Its parameters are those of digits/mnist-ours, so the study
                           takes them over and trains nothing; trained by itself it sees augmented strings.
