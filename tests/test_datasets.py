@@ -676,6 +676,26 @@ def test_a_foreign_archive_leaves_no_folder(
     assert [path.name for path in (tmp_path / "data" / "svhn").iterdir()] == ["train.tar.gz"]
 
 
+@pytest.mark.parametrize("filters", [True, False], ids=["as Python is", "Python before 3.11.4"])
+@pytest.mark.parametrize("harm", ["../outside", "/tmp/outside", "link"])
+def test_an_archive_that_reaches_outside_is_refused_whole(
+    harm: str, filters: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    path, place = tmp_path / "train.tar.gz", tmp_path / "place"
+    place.mkdir()
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("train/readme"))
+        member = tarfile.TarInfo(harm)
+        if harm == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(ValueError, match=r"train\.tar\.gz holds .*which is no file or folder of its own"):
+        datasets._extract(path, str(place))
+    assert list(place.iterdir()) == []
+
+
 # ---- unpack
 
 

@@ -25,7 +25,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -601,20 +601,31 @@ def _unpack_archive(archive: Path) -> None:
     """train.tar.gz becomes the folder train beside it, whole or not at all."""
     name = archive.name.removesuffix(".tar.gz")
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=archive.parent) as unfinished:
-        with tarfile.open(archive) as tar:
-            tar.extractall(unfinished, filter="data")
+        _extract(archive, unfinished)
         if not Path(unfinished, name, "digitStruct.mat").is_file():
             raise ValueError(f"no {name}/digitStruct.mat in {archive.name}")
         os.replace(Path(unfinished, name), archive.parent / name)
     archive.unlink()
 
 
+def _extract(archive: Path, folder: str) -> None:
+    """The files and folders of an archive, in a folder. Raises ValueError for links, devices and places outside it."""
+    with tarfile.open(archive) as tar:
+        members = tar.getmembers()
+        for member in members:
+            place = PurePosixPath(member.name)
+            if not (member.isfile() or member.isdir()) or place.is_absolute() or ".." in place.parts:
+                raise ValueError(f"{archive.name} holds {member.name!r}, which is no file or folder of its own")
+        # Python 3.11 before its fourth release, as Debian 12 has it, knows no filters.
+        options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        tar.extractall(folder, members, **options)
+
+
 def _unpack_files(archive: Path, inside: str, files: dict[str, str]) -> None:
     """Those files of a folder in an archive go beside it, once all are there with the hashes that they should have."""
     pooch = _import("pooch", "downloading needs pooch")
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=archive.parent) as unfinished:
-        with tarfile.open(archive) as tar:
-            tar.extractall(unfinished, filter="data")
+        _extract(archive, unfinished)
         for file, known_hash in files.items():
             method, _, expected = known_hash.partition(":")
             path = Path(unfinished, inside, file)
