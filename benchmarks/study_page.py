@@ -79,6 +79,8 @@ def main(study: Path) -> None:
     for shown in SHOWN.findall(lesson_of(before)):
         picture = PAGES / shown
         picture.parent.mkdir(exist_ok=True)
+        if picture.exists() and not (study / "figures" / picture.name).exists():
+            continue  # learning curves are not among results that were taken over: those of the page stay
         with Image.open(study / "figures" / picture.name) as figure:
             figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
     kept = PAGES / name / "results.zip"

@@ -88,6 +88,9 @@ def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_p
     with Image.open(tmp_path / "pages" / "digits" / "learning.png") as picture:
         assert picture.size == (40, 30)
     assert take_results(tmp_path / "elsewhere", [tmp_path / "pages" / "digits" / "results.zip"]) == 1
+    (study / "figures" / "learning.png").unlink()  # of results that were taken over no curves are drawn
+    assert CliRunner().invoke(study_page.main, [str(study)]).exit_code == 0
+    assert (tmp_path / "pages" / "digits" / "learning.png").exists()
 
 
 def test_a_page_may_keep_to_some_measures(study_page: ModuleType, study: Path) -> None:

@@ -116,9 +116,10 @@ def parse_truth(kind: str, text: str, scale: Scale | None) -> int | float | str:
         raise click.BadParameter(str(error), param_hint="'--truth'") from error
     if truth == "" or truth != truth:
         raise click.BadParameter("NaN is no value to compare with", param_hint="'--truth'")
-    low, high = sorted((scale or Scale()).span)
-    if kind == "dial" and not low <= truth <= high:
-        raise click.BadParameter(f"{truth:g} is outside the range from {low:g} to {high:g}", param_hint="'--truth'")
+    if kind == "dial":
+        low, high = sorted((scale or Scale()).span)
+        if not low <= truth <= high:
+            raise click.BadParameter(f"{truth:g} is outside the range from {low:g} to {high:g}", param_hint="'--truth'")
     return truth  # type: ignore[no-any-return]
 
 

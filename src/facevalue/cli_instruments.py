@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,13 +40,13 @@ def check(file: Path, photo: Path | None, out: Path | None, model: str | None) -
 
     described = load_instrument(file)
     photo = photo or described.picture
-    if out is not None:
-        refuse_drawing(out, [path for path in (file, photo, described.picture) if path is not None])
     if photo is None:
         if out is not None:
             raise click.UsageError(f"--out needs a photo: {file} names no reference picture")
         click.echo("\n".join(part_lines(described)))
         return
+    if out is not None:
+        refuse_drawing(out, [file, photo, described.picture or photo])
     from facevalue.instruments.reader import InstrumentReader
 
     try:
@@ -68,7 +69,7 @@ def refuse_drawing(out: Path, read: list[Path]) -> None:
     if not out.parent.is_dir():
         raise click.UsageError(f"--out {out} can't be written: no such folder")
     for path in read:
-        if out.exists() and path.exists() and out.samefile(path):
+        if os.path.realpath(out) == os.path.realpath(path):
             raise click.UsageError(f"--out {out} would write over {path}, which is read; name another file")
 
 

@@ -125,9 +125,9 @@ def is_doubtful(views: Sequence[View]) -> bool:
 
     A single digit is not doubted so: its views differ by tenths of a place, and more of them read it no better.
     """
-    several = any(view.belief.count > 1 for view in views)
-    differ = any(view.number.digits != views[0].number.digits for view in views)
-    return several and (differ or min(view.sure for view in views) < DOUBTED)
+    several = any(one.belief.count > 1 for one in views)
+    differ = any(one.number.digits != views[0].number.digits for one in views)
+    return several and (differ or min(one.sure for one in views) < DOUBTED)
 
 
 def join(views: Sequence[View]) -> Look:

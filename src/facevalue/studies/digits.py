@@ -24,7 +24,7 @@ from facevalue.metrics import digit_confusion
 from facevalue.recipes import find_recipe
 from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource, WrittenBatch, mnist, seen_again
 from facevalue.studies import Answer, Drawing, Experiment, Measured, Outcome, Score, Study, Trained
-from facevalue.studies.figures import Tile, plot_curves, read_curve, sheet
+from facevalue.studies.figures import Tile, plot_curves, read_curves, sheet
 from facevalue.training import HELD_OUT_PICTURES
 
 DIGITS, STRINGS, HOUSES = "MNIST digits", "MNIST strings of 1 to 5", "SVHN digits"
@@ -187,12 +187,12 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
     if DIGITS in tests or STRINGS in tests:
         caption = "What training sees, the first four rows as ours bends and turns them, and below strings as they are."
         yield Drawing("samples.png", caption, draw_samples(data))
-    curves = [
-        read_curve(outcome.run.folder, "held_out/exact", title + seen_in_training(outcome))
+    trained = [
+        (title + seen_in_training(outcome), outcome.run.folder)
         for title, outcome in first.items()
         if not outcome.run.experiment.takes_from
     ]
-    if curves:
+    if curves := read_curves(trained, "held_out/exact"):
         caption = "Mistakes on held-out training pictures while training; seed 1."
         yield Drawing("learning.png", caption, plot_curves(curves, "Learning curves", HELD_OUT_PICTURES))
     for title, outcome in first.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,10 +56,13 @@ class Curve(NamedTuple):
     wrong: NDArray[np.float64]
 
 
-def read_curve(run_dir: Path, tag: str, name: str) -> Curve:
-    """1 less a scalar that training logged for TensorBoard."""
-    steps, values = read_scalar(run_dir, tag)
-    return Curve(name, steps, 1 - values)
+def read_curves(runs: Iterable[tuple[str, Path]], tag: str) -> list[Curve]:
+    """1 less a scalar that trainings logged for TensorBoard, of those that did: results taken over have no log.
+
+    runs: names and run folders.
+    """
+    logged = ((name, *read_scalar(run_dir, tag)) for name, run_dir in runs)
+    return [Curve(name, steps, 1 - values) for name, steps, values in logged if len(steps)]
 
 
 def read_scalar(run_dir: Path, tag: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -90,8 +93,6 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
     axes = figure.add_subplot()
     styles = (("-", "black", "o"), ("--", "0.3", "s"), ("-.", "0.45", "^"), (":", "0.2", "D"), ("-", "0.6", "v"))
     for curve, (dashes, shade, mark) in zip(curves, styles * (1 + len(curves) // len(styles)), strict=False):
-        if not len(curve.steps):
-            continue
         axes.plot(
             curve.steps / curve.steps[-1],
             np.maximum(curve.wrong, 0.5 / count),

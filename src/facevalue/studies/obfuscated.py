@@ -18,7 +18,7 @@ from facevalue.recipes.pictures import PLAIN, obfuscated
 from facevalue.sources.pictures import CLASSES, PictureSource
 from facevalue.studies import Drawing, Experiment, Outcome, Study
 from facevalue.studies.encodings import bootstrap
-from facevalue.studies.figures import plot_curves, read_curve
+from facevalue.studies.figures import plot_curves, read_curves
 from facevalue.studies.picture_figures import draw_samples, plot_rows
 from facevalue.studies.pictures import TESTS, by_title, experiment, intervals, name_of_test, rights_of, rows_of
 from facevalue.training import HELD_OUT_PICTURES
@@ -66,12 +66,11 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
             f"What the permutation costs: {caption}." if caption else "Permuted, with nothing to compare it with yet."
         )
         yield Drawing(f"right-{dataset}.png", told, plot_rows(rows, test))
-        curves = [
-            read_curve(group[0].run.folder, "held_out/right", title) for title, group in groups.items() if test in title
-        ]
-        caption = "Mistakes on pictures of the validation part while training; seed 1."
-        picture = plot_curves(curves, f"{test}: learning curves", HELD_OUT_PICTURES)
-        yield Drawing(f"learning-{dataset}.png", caption, picture)
+        trained = [(title, group[0].run.folder) for title, group in groups.items() if test in title]
+        if curves := read_curves(trained, "held_out/right"):
+            caption = "Mistakes on pictures of the validation part while training; seed 1."
+            picture = plot_curves(curves, f"{test}: learning curves", HELD_OUT_PICTURES)
+            yield Drawing(f"learning-{dataset}.png", caption, picture)
 
 
 def tell_loss(groups: dict[str, list[Outcome]], network: str, test: str) -> str:

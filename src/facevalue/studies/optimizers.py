@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from facevalue.recipes.pictures import BATCHES, OPTIMIZERS, RATES, optimized, range_tests
 from facevalue.studies import Drawing, Experiment, Later, Outcome, Study
-from facevalue.studies.figures import plot_curves, read_curve
+from facevalue.studies.figures import plot_curves, read_curves
 from facevalue.studies.picture_figures import Line, Tested, plot_lines, plot_rates, plot_rows
 from facevalue.studies.pictures import (
     FASHION,
@@ -135,13 +135,14 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
     picture = plot_rows(rows_of(outcomes, FASHION, {}), FASHION)
     diverged = {outcome.run.experiment.title for outcome in outcomes if outcome.diverged}
     yield Drawing("right.png", tell_rule(chosen, groups, diverged), picture)
-    curves = [
-        read_curve(groups[title][0].run.folder, "held_out/right", NAMES[optimizer])
+    trained = [
+        (NAMES[optimizer], groups[title][0].run.folder)
         for (optimizer, batch_size), rates in chosen.items()
         if batch_size == CURVES_OF and (title := title_of(optimizer, batch_size, rates.best)) in groups
     ]
-    caption = f"Mistakes on pictures of the validation part while training with batches of {CURVES_OF}; seed 1."
-    yield Drawing("learning.png", caption, plot_curves(curves, f"{FASHION}: learning curves", HELD_OUT_PICTURES))
+    if curves := read_curves(trained, "held_out/right"):
+        caption = f"Mistakes on pictures of the validation part while training with batches of {CURVES_OF}; seed 1."
+        yield Drawing("learning.png", caption, plot_curves(curves, f"{FASHION}: learning curves", HELD_OUT_PICTURES))
 
 
 def line_of(optimizer: str, chosen: Mapping[tuple[str, int], Chosen], groups: Mapping[str, list[Outcome]]) -> Line:
