@@ -23,6 +23,7 @@ from facevalue.codecs import make_codec
 from facevalue.ending import ending_by_signal
 from facevalue.errors import DivergedError, SettingError, StoppedError
 from facevalue.feeding import batches
+from facevalue.memory import keep_freed_memory
 from facevalue.networks.pretrained import load_pretrained
 from facevalue.networks.records import Prepared
 from facevalue.optimizer import make_optimizers
@@ -97,6 +98,7 @@ def train(
     """
     if workers is None:
         workers = max(1, (os.cpu_count() or 2) - 1)
+    keep_freed_memory()
     source = source or make_source(recipe, data)
     trainee = make_trainee(recipe, source)
     most = HELD_OUT_PICTURES if trainee.plateau is None else ALL

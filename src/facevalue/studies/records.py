@@ -363,7 +363,7 @@ STUDY = Study(
     "chosen once and not again; those of the fully connected networks were chosen with the last tenth of the training "
     "pictures as validation part. The figures are of networks trained with them on all training pictures. Six looks "
     "are the picture, moved by a pixel both ways along the diagonal, each mirrored too, their logits averaged. An "
-    "ablation leaves one part out of the convolutional network of CIFAR-10, trained for half its epochs on nine "
+    "ablation leaves one part out of the convolutional network of CIFAR-10, trained for four epochs on nine "
     "tenths, and is read on the validation part alone. Minutes are of the whole training. Of losses the table gives "
     "the least and the most of the seeds; results.csv has the validation figures of the records too.",
     experiments,
