@@ -12,18 +12,28 @@ from torch import Tensor
 
 from facevalue.assembly import make_network
 from facevalue.codecs import make_codec
+from facevalue.memory import keep_freed_memory
 from facevalue.optimizer import make_optimizers
 from facevalue.precision import autocast
 from facevalue.recipes import Recipe
 from facevalue.trainee import to_tensor
 
-STEPS = 2  # after one that does not count
+STEPS = 2
 NOISE_SEED = 1
 
 
 @functools.lru_cache(maxsize=256)
 def try_out(recipe: Recipe) -> tuple[float, float]:
-    """Seconds of a training step and of reading a picture, on noise; the making of pictures is not in them."""
+    """What ``time_network`` says, where memory is kept as in a training."""
+    keep_freed_memory()
+    return time_network(recipe, STEPS)
+
+
+def time_network(recipe: Recipe, steps: int) -> tuple[float, float]:
+    """Seconds of a training step and of reading a picture, on noise; the making of pictures is not in them.
+
+    steps: so many of either are timed, after one that does not count.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = make_network(recipe, make_codec(recipe.codec)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = make_optimizers(network, recipe.learning_rate, recipe.weight_decay, recipe.optimizer, recipe.l2)
@@ -42,18 +52,18 @@ def try_out(recipe: Recipe) -> tuple[float, float]:
             optimizer.zero_grad()
 
     network.train()
-    a_step = seconds_of(step)
+    a_step = seconds_of(step, steps)
     network.eval()
     with torch.inference_mode():
-        return a_step, seconds_of(read) / recipe.batch_size
+        return a_step, seconds_of(read, steps) / recipe.batch_size
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """Mean of STEPS times, after one that does not count."""
+def seconds_of(work: Callable[[], object], times: int) -> float:
+    """Mean of so many times, after one that does not count."""
     work()
     began = time.perf_counter()
-    for _ in range(STEPS):
+    for _ in range(times):
         work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return (time.perf_counter() - began) / STEPS
+    return (time.perf_counter() - began) / times
