@@ -11,7 +11,7 @@ def keep_freed_memory() -> bool:
     """Have the C library keep what is freed instead of giving it back to the system.
 
     A layer's output of tens of megabytes is mapped anew at every step otherwise, and the system clears each of its
-    pages: in networks of small pictures in large batches that takes as long as the arithmetic. For the rest of the
+    pages: with small pictures in large batches that takes a third of a step and more (lab notes). For the rest of the
     process; it holds on to the most that it ever had.  Returns whether the C library knows how (glibc does).
     """
     try:
