@@ -25,7 +25,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 
 import facevalue
-from facevalue.cli import main
+from facevalue.cli import describe_truth, judge, main
 from facevalue.errors import FaceValueError, ModelError, PictureError
 from facevalue.images import open_picture
 from facevalue.reading import Alternative, Reading
@@ -209,6 +209,24 @@ def test_truth(truth: str, picture: str, expected: list[str]) -> None:
 def test_truth_in_json() -> None:
     record = json.loads(run("bright.png", "--json", "--truth", "0:09").stdout)
     assert (record["truth"], record["error_minutes"]) == ("12:09", 120)
+
+
+@pytest.mark.parametrize(
+    ("value", "truth", "verdict", "point"),
+    [
+        pytest.param("0048240", "004824.0", "right but for the point", False, id="the point is lost"),
+        pytest.param("00482.40", "004824.0", "right but for the point", False, id="the point stands elsewhere"),
+        pytest.param("004824.0", "004824.0", "right", True, id="all right"),
+        pytest.param("004824.0", "0048240", "right", None, id="a point that the truth does not have is let pass"),
+        pytest.param("004834.0", "004824.0", "wrong", False, id="a wrong digit"),
+    ],
+)
+def test_the_point_of_digits_counts_apart(value: str, truth: str, verdict: str, point: bool | None) -> None:
+    reading = Reading("digits", value, float(value), 0.9, False)
+    assert judge(reading, truth, 3)[-1] == f"  {verdict}"
+    told = describe_truth(reading, truth)
+    assert told["right"] is (verdict != "wrong")
+    assert told.get("point_right") is point
 
 
 class HoursAndMinutes(StandInReader):

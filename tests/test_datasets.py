@@ -157,11 +157,14 @@ def test_read_idx_pair(tmp_path: Path, split: Any, packed: bool) -> None:
         pytest.param((5, 4, 4), (5, 1), LabelError, ["(5, 1)", "(N,)"], id="labels with two dimensions"),
         pytest.param((5,), (5,), FaceValueError, ["(5,)", "(N, H, W)"], id="labels under the name of pictures"),
         pytest.param((0, 4, 4), (0,), FaceValueError, ["no pictures"], id="nothing"),
+        pytest.param((5, 28, 28), "\1\2\12\0\1", LabelError, ["labels", "record 2: label 10", "0 to 9"], id="no digit"),
+        pytest.param((5, 14, 56), "\1\2\3\0\1", FaceValueError, ["images", "(14, 56)", "(28, 28)"], id="another size"),
     ],
 )
 def test_a_pair_that_does_not_fit(tmp_path: Path, images: Any, labels: Any, kind: type, says: list[str]) -> None:
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(noise(*images)))
-    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(noise(*labels)))
+    numbers = np.frombuffer(labels.encode(), np.uint8) if isinstance(labels, str) else noise(*labels)
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(numbers))
     with pytest.raises(kind) as caught:
         read_idx_pair(tmp_path, "test")
     assert_one_line(caught, "t10k-", *says)

@@ -118,7 +118,9 @@ def test_the_value_is_scored_and_not_the_number(labelled: Callable[[str], Path])
     assert scores["mean"] == 1.0
 
 
-def test_unreadable_pictures_count_as_the_worst_miss(labelled: Callable[[str], Path]) -> None:
+def test_unreadable_pictures_count_as_the_worst_miss(
+    labelled: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     scores = evaluate(FakeReader({"p1.png": PictureError("cut off")}), labelled("file,label\np1.png,10:09\n"))
     assert (scores["count"], scores["unreadable"], scores["within_10"], scores["mean"]) == (1, 1, 0, 360)
     assert scores["answered"] == {"share": 0, "count": 0} | dict.fromkeys(
@@ -128,6 +130,7 @@ def test_unreadable_pictures_count_as_the_worst_miss(labelled: Callable[[str], P
     assert scores["at_promised_accuracy"]["threshold"] is None
     assert json.loads(to_json(scores)) == scores
     assert "unreadable           100.0 %" in format_scores(scores)
+    assert capsys.readouterr().err == "unreadable: cut off\n"
 
 
 class Surprise(Exception):

@@ -85,12 +85,15 @@ def with_lines(
     return np.minimum(np.asarray(page), np.asarray(lines))
 
 
-def in_shadow(page: Image.Image, blur_px: float, corner: float = 0.0) -> RGB:
-    """A phone's shadow over half of the page, and light that falls off to one side; corner: how far down it begins."""
+def in_shadow(page: Image.Image, blur_px: float, corner: float = 0.0, lit: int = 120) -> RGB:
+    """A phone's shadow over half of the page, and light that falls off to one side.
+
+    corner: how far down it begins.  lit: light that is left in it, of 255.
+    """
     shadow = Image.new("L", page.size, 255)
     width, height = page.size
     corners = [(width * 0.35, height * corner), (width, 0), (width, height), (width * 0.5, height)]
-    ImageDraw.Draw(shadow).polygon(corners, fill=120)
+    ImageDraw.Draw(shadow).polygon(corners, fill=lit)
     light = np.asarray(shadow.filter(ImageFilter.GaussianBlur(blur_px))) / 255 * np.linspace(1, 0.75, width)
     return (np.asarray(page) * light[..., None]).astype(np.uint8)
 
@@ -230,6 +233,11 @@ ROWS = ["3141592", "6535897", "9323846"]
         pytest.param(
             in_shadow(write(ROWS, paper=(60, 80, 70), ink=(240, 240, 235)), 3),
             id="a board half in shadow: chalk is dim",
+        ),
+        pytest.param(in_shadow(write(ROWS), 1, lit=50), id="in the sun, with a fifth of its light in the shadow"),
+        pytest.param(
+            in_shadow(write(ROWS, paper=(60, 80, 70), ink=(240, 240, 235)), 1, lit=85),
+            id="a board in the sun, half in a dark shadow",
         ),
         pytest.param(on_table(write(ROWS)), id="a sheet on a dark table: the table is no ink, nor are its corners"),
         pytest.param(on_table(write(ROWS, paper=(70, 90, 80), ink=(240, 240, 235))), id="a board on a darker wall"),

@@ -98,7 +98,14 @@ def test_a_test_batch_that_ends_early_between_two_records(
     (folder / "test_batch.bin").write_bytes((folder / "test_batch.bin").read_bytes()[: 7 * datasets.CIFAR_RECORD])
     with pytest.raises(FaceValueError, match=r"test_batch\.bin: 7 records where another batch has 20; fetch it again"):
         read_cifar10(folder, "test")
+    official = {path.name: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in folder.iterdir()}
+    monkeypatch.setitem(datasets.ORIGINS, "cifar-10", dataclasses.replace(datasets.ORIGINS["cifar-10"], files=official))
     assert len(read_cifar10(folder, "train")[0]) == TRAIN
+    changed = bytearray((folder / "data_batch_4.bin").read_bytes())
+    changed[datasets.CIFAR_RECORD + 5] ^= 1  # one bit of a picture
+    (folder / "data_batch_4.bin").write_bytes(bytes(changed))
+    with pytest.raises(FaceValueError, match=r"data_batch_4\.bin: does not match the known hash of CIFAR-10's"):
+        read_cifar10(folder, "train")
 
 
 def test_cifar10_is_found_under_both_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +323,7 @@ def test_data_that_is_not_there_or_is_other(tmp_path: Path) -> None:
     (tmp_path / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     header = bytes([0, 0, 8, 1]) + np.array([TEST], ">u4").tobytes()
     (tmp_path / "fashion-mnist" / "t10k-labels-idx1-ubyte").write_bytes(header + bytes(TEST - 1) + b"\x0b")
-    with pytest.raises(LabelError, match=rf"record {TEST - 1} of test: label 11; expected 0 to 9"):
+    with pytest.raises(LabelError, match=rf"t10k-labels-idx1-ubyte: record {TEST - 1}: label 11; expected 0 to 9"):
         PictureSource("fashion-mnist", tmp_path).test()
 
 

@@ -313,14 +313,14 @@ def test_a_stopped_search_goes_on_with_the_same_settings(
     def stop(recipe: Any, run_dir: Path, **options: Any) -> None:
         trained.append(recipe.hash())
         if len(trained) == 3:  # by hand, the first trial, the second
-            raise FaceValueError("stopped at step 1")
+            raise FaceValueError("a full disk: make room, then go on with --resume")
         whole(recipe, run_dir, **options)
 
     monkeypatch.setattr(training, "train", stop)
     command = ["study", "search", "--data", str(data), "--out", str(tmp_path), "--budget", "quick"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
-    assert "stopped at step 1; or give the same study again" in done.stderr
+    assert "make room, then go on with --resume; or give the same study again" in done.stderr
     dry = CliRunner().invoke(main, [*command, "--dry-run"])
     assert "then 3 runs of random search and TPE, about " in dry.stdout
     assert "then 2 runs of the best of each search" in dry.stdout

@@ -357,9 +357,11 @@ def describe_truth(reading: Reading, truth: int | float | str) -> dict[str, Any]
             "right": kind_of(reading.kind).is_right(reading, truth),
             "error_percent": round(percent_off, 2),
         }
-    from facevalue.metrics import digits_are_right
+    from facevalue.metrics import digits_are_right, point_is_right
 
-    return {"truth": truth, "right": digits_are_right(reading.value, reading.number, truth)}
+    told = {"truth": truth, "right": digits_are_right(reading.value, reading.number, truth)}
+    point = point_is_right(reading.value, truth)
+    return told if point is None else told | {"point_right": point}
 
 
 def judge(reading: Reading, truth: int | float | str, top: int) -> list[str]:
@@ -383,17 +385,21 @@ def judge_value(reading: Reading, truth: float, top: int) -> list[str]:
         if index < top or starred[index]
     ]
     if not any(starred):
-        lines.append(f"  {'-':>4}  {truth:>{width}g}  not among the first {len(ranked)}  *")
+        lines.append(f"  {'-':>4}  {truth:>{width}g}  {missed(ranked)}  *")
     return [*lines, f"  error {told['error_percent']:.2f} % of the range"]
+
+
+def missed(ranked: Sequence[object]) -> str:
+    """Where the true value is not."""
+    return f"not among the first {len(ranked)}" if len(ranked) > 1 else "not read"
 
 
 def judge_digits(reading: Reading, truth: str, top: int) -> list[str]:
     """The likeliest numbers with their probabilities, a star on the true one, points aside."""
-    from facevalue.metrics import digits_are_right
-
     ranked = [(reading.value, reading.confidence), *((other.value, other.confidence) for other in reading.alternatives)]
     width = max(len(value) for value, _ in ranked)
-    right = digits_are_right(reading.value, reading.number, truth)
+    told = describe_truth(reading, truth)
+    right = told["right"]
     starred = [value.replace(".", "") == truth.replace(".", "") for value, _ in ranked]
     starred[0] = right
     lines = [
@@ -402,8 +408,9 @@ def judge_digits(reading: Reading, truth: str, top: int) -> list[str]:
         if index < top or starred[index]
     ]
     if not any(starred):
-        lines.append(f"  {'-':>4}  {truth:>{width}}  not among the first {len(ranked)}  *")
-    return [*lines, "  right" if right else "  wrong"]
+        lines.append(f"  {'-':>4}  {truth:>{width}}  {missed(ranked)}  *")
+    verdict = "wrong" if not right else "right" if told.get("point_right", True) else "right but for the point"
+    return [*lines, f"  {verdict}"]
 
 
 def judge_time(reading: Reading, truth: int, top: int) -> list[str]:
@@ -425,7 +432,7 @@ def judge_time(reading: Reading, truth: int, top: int) -> list[str]:
             star = "" if index != starred else "  *" if off[index] == 0 else f"  * ({true_value} is a minute off)"
             lines.append(f"  {index + 1:>4}  {value:>5}  {confidence:6.1%}{star}")
     if starred is None:
-        lines.append(f"  {'-':>4}  {true_value:>5}  not among the first {len(ranked)}  *")
+        lines.append(f"  {'-':>4}  {true_value:>5}  {missed(ranked)}  *")
     for part, figures in likeliest_parts(reading, truth).items():
         cells = [f"{figure:>2} {share:6.1%}{' *' if is_true else '  '}" for figure, share, is_true in figures]
         lines.append(f"  {part:<6}  {'   '.join(cells)}".rstrip())

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from facevalue.reader import Reader
 
 SECONDS_BEFORE_PROGRESS = 2.0
+ANEW = "\r\x1b[2K"  # begins the terminal's line again
 
 
 class ManyReader(Protocol):
@@ -308,7 +309,7 @@ def _write_together(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def _with_progress(readings: Iterator[Reading | FaceValueError], total: int) -> Iterator[Reading | FaceValueError]:
-    """Passes readings on; for a set that takes long, says on standard error how far it is."""
+    """Passes readings on; says on standard error what can't be read, and of a set that takes long how far it is."""
     terminal = sys.stderr.isatty()
     start = time.monotonic()
     due = start + SECONDS_BEFORE_PROGRESS
@@ -318,9 +319,11 @@ def _with_progress(readings: Iterator[Reading | FaceValueError], total: int) -> 
         if now >= due and done < total:
             a_second = done / (now - start)
             line = f"read {done} of {total}, {a_second:.0f} a second, {(total - done) / a_second:.0f} s to go"
-            print(f"\r\x1b[2K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+            print(f"{ANEW}{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
             due = now + (0.2 if terminal else 10.0)
             shown = True
+        if isinstance(reading, PictureError):
+            print(f"{ANEW * (shown and terminal)}unreadable: {reading}", file=sys.stderr, flush=True)
         yield reading
     if shown and terminal:
-        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+        print(ANEW, end="", file=sys.stderr, flush=True)

@@ -235,6 +235,14 @@ def digits_are_right(text: str, number: float, label: str) -> bool:
     return digits == label.replace(".", "")
 
 
+def point_is_right(text: str, label: str) -> bool | None:
+    """Whether the point of a labelled row stands where it was read, its digits right too; None for one without a point.
+
+    Arguments as of `digits_are_right`.  The point of a label of the form d.d parts the tenths of a drum's place.
+    """
+    return None if "." not in label or place_of(label) is not None else text == label
+
+
 def pair_digits(text: str, number: float, label: str) -> list[tuple[str, str]]:
     """The labelled digits, each with the one read in its place; none where their counts differ.
 
@@ -262,7 +270,7 @@ def digit_scores(texts: Sequence[str], numbers: ArrayLike, labels: Sequence[str]
     rows = list(zip(texts, values, labels, strict=True))
     pairs = [pair_digits(*row) for row in rows]
     single = [row for row in rows if place_of(row[2]) is not None]
-    pointed = [text == label for text, _, label in rows if "." in label and place_of(label) is None]
+    pointed = [right for text, _, label in rows if (right := point_is_right(text, label)) is not None]
     places = [math.nan if len(text) != 1 else number for text, number, _ in single]
     for index, (row, place) in enumerate(zip(single, places, strict=True)):
         if math.isnan(place) and digits_are_right(*row):

@@ -174,7 +174,7 @@ def find_in(tone: Grey, light_ink: bool, scale: Scale) -> tuple[NDArray[np.int32
     """
     contrast = measure_contrast(tone, light_ink, odd_px(scale.stroke, tone))
     ink, ruled = find_ink(contrast, odd_px(scale.tile, tone))
-    owner, boxes = gather_digits(ink & ~ruled, ruled, contrast, tone)
+    owner, boxes = gather_digits(ink & ~ruled, ruled, contrast, tone, light_ink)
     owner[(owner == 0) & (ink | ruled)] = -1
     return owner, boxes
 
@@ -386,7 +386,9 @@ def measure_pieces(labels: NDArray[np.int32], count: int, contrast: Floats) -> P
     return Pieces(boxes, area, total / np.maximum(area, 1))
 
 
-def gather_digits(ink: Mask, ruled: Mask, contrast: Floats, tone: Grey) -> tuple[NDArray[np.int32], list[Box]]:
+def gather_digits(
+    ink: Mask, ruled: Mask, contrast: Floats, tone: Grey, light_ink: bool
+) -> tuple[NDArray[np.int32], list[Box]]:
     """The pieces that are digits, pieces of one digit joined, all else dropped.
 
     Returns (H, W) int32: i + 1 where the ink of box i is, 0 elsewhere; and the boxes.
@@ -411,7 +413,8 @@ def gather_digits(ink: Mask, ruled: Mask, contrast: Floats, tone: Grey) -> tuple
     usual = weighted_median(pieces.height[tall], np.sqrt(pieces.area[tall]) * pieces.contrast[tall])
     kept = kept[extent[kept] >= 0.08 * usual]
     kept = kept[np.argsort(-pieces.area[kept], kind="stable")[:MOST_PIECES]]
-    kept = kept[[has_edge(int(i), labels, pieces.boxes[i], ruled, tone) for i in kept]]
+    light = np.maximum(~tone if light_ink else tone, DARKEST)
+    kept = kept[[has_edge(int(i), labels, pieces.boxes[i], ruled, tone, light) for i in kept]]
     boxes, members = join_pieces(pieces.boxes[kept], pieces.area[kept], usual)
     found: list[Box] = []
     for box, group in zip(boxes, members, strict=True):
@@ -433,11 +436,14 @@ def is_digit(width: float, height: float, area: float, usual: float, at_edge: bo
     return width <= 2.5 * height and area >= 0.02 * height * height
 
 
-def has_edge(index: int, labels: NDArray[np.int32], box: NDArray[np.int64], ruled: Mask, tone: Grey) -> bool:
+def has_edge(
+    index: int, labels: NDArray[np.int32], box: NDArray[np.int64], ruled: Mask, tone: Grey, light: Grey
+) -> bool:
     """Whether nearly all of a piece's outline is an edge towards something paler a few pixels away, as a stroke's is.
 
     What a closing takes for ink at the corner of a shadow goes over into the rest of the shadow, or fades.
-    tone: (H, W), the lower the inkier.
+    tone: (H, W), the lower the inkier.  light: (H, W) brightness, by which steps are compared: a stroke that lies half
+    in shadow has lower ones there.
     """
     part = tuple(slice(max(box[axis] - 8, 0), box[axis + 2] + 8) for axis in (1, 0))
     own = labels[part] == index + 1
@@ -449,7 +455,9 @@ def has_edge(index: int, labels: NDArray[np.int32], box: NDArray[np.int64], rule
         return True
     inside = sum_square(np.where(own, tone[part], 0), 15)[outside] / count[outside]
     step = tone[part][outside] - inside
-    return float(np.mean(step > max(0.4 * np.quantile(step, 0.8), LEAST_STEP))) > 0.75
+    contrast = step / light[part][outside]
+    clear = (contrast > 0.4 * np.quantile(contrast, 0.8)) & (step > LEAST_STEP)
+    return float(np.mean(clear)) > 0.75
 
 
 def sum_square(values: NDArray[Any], size: int) -> NDArray[np.int64]:

@@ -42,7 +42,7 @@ Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 T = TypeVar("T")
 
 DATA_VARIABLE = "FACEVALUE_DATA"
-CELL_PX = 28
+CELL_PX, DIGIT_CLASSES = 28, 10
 SEQUENCES_UNLESS_COUNTED = 1000
 CROP_MARGIN = 0.15  # on each side: the box around all digits grown by 30 %, as in arXiv:1312.6082
 SECONDS_BEFORE_PROGRESS = 5.0
@@ -104,17 +104,26 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
 
 
 def read_idx_pair(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
-    """Pictures and labels of a folder with MNIST's official file names, plain or .gz; "test" is t10k.
+    """Pictures (N, 28, 28) and labels, 0..9, of a folder with MNIST's official file names, plain or .gz.
 
-    Raises FaceValueError for files that are absent or damaged, LabelError where the two don't belong together.
+    split: "test" is t10k.  Raises FaceValueError for files that are absent or damaged or hold pictures of another size,
+    LabelError where the two don't belong together, and naming the record of a label above 9.
     """
-    images, labels = (_IDX_STEMS[split].format(part) for part in ("images-idx3", "labels-idx1"))
-    return _read_pair(_idx_file(Path(folder), images), _idx_file(Path(folder), labels))
+    stems = (_IDX_STEMS[split].format(part) for part in ("images-idx3", "labels-idx1"))
+    images, labels = (_idx_file(Path(folder), stem) for stem in stems)
+    pictures, numbers = _read_pair(images, labels)
+    if pictures.shape[1:] != (CELL_PX, CELL_PX):
+        raise FaceValueError(f"{images}: pictures of {pictures.shape[1:]}; expected ({CELL_PX}, {CELL_PX})")
+    return pictures, numbers
 
 
 def _read_pair(images: Path, labels: Path) -> tuple[Pictures, Labels]:
     pictures = _as_pictures(str(images), read_idx(images))
-    return pictures, _as_labels(str(labels), read_idx(labels), len(pictures))
+    numbers = _as_labels(str(labels), read_idx(labels), len(pictures))
+    if numbers.max() >= DIGIT_CLASSES:
+        record = int(np.argmax(numbers >= DIGIT_CLASSES))
+        raise LabelError(f"{labels}: record {record}: label {numbers[record]}; expected 0 to {DIGIT_CLASSES - 1}")
+    return pictures, numbers
 
 
 def _idx_file(folder: Path, stem: str) -> Path:
@@ -141,8 +150,9 @@ _CIFAR_BATCHES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "t
 def read_cifar10(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
     """Pictures (N, 32, 32, 3) and labels, 0..9, of a folder with the batches of CIFAR-10's binary version.
 
-    Raises FaceValueError for batches that are absent, cut off or shorter than another, LabelError naming the record of
-    a label above 9.  Format: records of 3,073 bytes, as CIFAR-10's page defines it.
+    Raises FaceValueError for batches that are absent, cut off, shorter than another, or as long as the official ones
+    but not the same, LabelError naming the record of a label above 9.  Format: records of 3,073 bytes, as CIFAR-10's
+    page defines it.
     """
     batches = [(Path(folder) / name, _read_cifar_batch(Path(folder) / name)) for name in _CIFAR_BATCHES[split]]
     siblings = [Path(folder) / name for names in _CIFAR_BATCHES.values() for name in names]
@@ -173,6 +183,9 @@ def _read_cifar_batch(path: Path) -> NDArray[np.uint8]:
     if records[:, 0].max() >= CIFAR_CLASSES:
         record = int(np.argmax(records[:, 0] >= CIFAR_CLASSES))
         raise LabelError(f"{path}: record {record}: label {records[record, 0]}; expected 0 to {CIFAR_CLASSES - 1}")
+    method, _, known_hash = ORIGINS["cifar-10"].files[path.name].partition(":")
+    if count == CIFAR_BATCH and hashlib.new(method, content).hexdigest() != known_hash:
+        raise FaceValueError(f"{path}: does not match the known hash of CIFAR-10's {path.name}; fetch it again")
     return records
 
 

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from facevalue import __version__
 from facevalue.codecs import Codec, Floats
-from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError, StoppedError
+from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, ModelError, SettingError, StoppedError
 from facevalue.files import claimed, make_folder, write_whole
 from facevalue.recipes import Recipe
 from facevalue.studies.elsewhere import pack_results, take_results
@@ -360,7 +360,12 @@ def source_of(run: Run, runs: Sequence[Run]) -> Run | None:
 
 
 def missing_for(
-    runs: Sequence[Run], data: Path | None, may_fetch: bool, only: Sequence[str], known: dict[tuple[str, str], str]
+    runs: Sequence[Run],
+    data: Path | None,
+    may_fetch: bool,
+    only: Sequence[str],
+    known: dict[tuple[str, str], str],
+    errors: dict[str, str] | None = None,
 ) -> dict[Run, str]:
     """Why each run can't be carried out, or is not to be, "" where it is; see `missing_data`.
 
@@ -373,16 +378,18 @@ def missing_for(
             continue
         needs = run.experiment.dataset, run.recipe.pretrained
         if needs not in known:
-            known[needs] = missing_data(run.experiment, data, may_fetch)
+            known[needs] = missing_data(run.experiment, data, may_fetch, errors)
         missing[run] = known[needs]
     return missing
 
 
-def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> str:
+def missing_data(
+    experiment: Experiment, data: Path | None, may_fetch: bool, errors: dict[str, str] | None = None
+) -> str:
     """Why an experiment can't run for want of data, "" where it can.
 
-    may_fetch: whether to download what may be, and to say on standard error what went wrong; else what could be
-    downloaded counts as there.
+    may_fetch: whether to download what may be; else what could be downloaded counts as there.  errors: takes what went
+    wrong, by data set.
     """
     from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS, find_dataset
 
@@ -406,13 +413,20 @@ def missing_data(experiment: Experiment, data: Path | None, may_fetch: bool) -> 
         else:
             return "" if fetched else "no data here"
     except FaceValueError as error:
-        if not may_fetch:
-            return "" if fetched else "no data here"
-        print(f"{experiment.dataset}: {error}", file=sys.stderr, flush=True)
+        if not may_fetch and fetched:
+            return ""
+        if errors is not None:
+            errors[experiment.dataset] = str(error)
         return "no data here"
     files = [folder / file for file in ORIGINS[experiment.dataset].files]
-    here = all(file.is_file() or file.with_name(file.name.removesuffix(".gz")).is_file() for file in files)
-    return "" if here else "no data here"
+    lacking = [
+        file.name
+        for file in files
+        if not file.is_file() and not file.with_name(file.name.removesuffix(".gz")).is_file()
+    ]
+    if lacking and errors is not None:
+        errors[experiment.dataset] = f"{folder} lacks {', '.join(lacking)}"
+    return f"no {', '.join(lacking)} here" if lacking else ""
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------
@@ -444,7 +458,7 @@ def run_study(
     Returns the study's folder.
     Raises SettingError for an unknown study or network, FaceValueError when stopped, or where nothing can run.
     """
-    from facevalue.sources.datasets import find_dataset, is_here
+    from facevalue.sources.datasets import is_here
 
     study = find_study(name)
     out = out or Path(f"study-{name}" + "-quick" * (budget == "quick"))
@@ -456,7 +470,8 @@ def run_study(
     runs = plan(study, out, seeds, budget, only)
     tried = plan_tried(study, out, budget)
     known: dict[tuple[str, str], str] = {}
-    missing = missing_for(runs, data, not dry_run, only, known) | dict.fromkeys(tried, "")
+    errors: dict[str, str] = {}
+    missing = missing_for(runs, data, not dry_run, only, known, errors) | dict.fromkeys(tried, "")
     results = outcomes([*runs, *tried], missing)
     later = plan_later(study, results, missing, out, seeds, budget, only)
     check_only(study, [*runs, *tried, *later], only)
@@ -475,10 +490,10 @@ def run_study(
         return out
     asked = [run for run in runs if is_asked(run.recipe, only)]
     if asked and all(missing[run] for run in asked):
-        for run in asked:
-            if run.experiment.dataset:
-                find_dataset(run.experiment.dataset, data)  # which says what is missing, and where to put it
-        raise FaceValueError(f"nothing of {name} can be trained: {missing[asked[0]]}; name a folder with --data")
+        why = "; ".join(errors.values()) or f"{missing[asked[0]]}; name a folder with --data"
+        raise FaceValueError(f"nothing of {name} can be trained: {why}")
+    for dataset, error in errors.items():
+        print(f"{dataset}: {error}", file=sys.stderr, flush=True)
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
     carry_out(study, runs, missing, out, budget, *options)
@@ -592,7 +607,8 @@ def carry_out_run(run: Run, runs: Sequence[Run], data: Path | None, workers: int
         except StoppedError as error:
             raise StoppedError(f"{error}; give the same study again to go on") from error
         except FaceValueError as error:
-            raise FaceValueError(f"{error}; or give the same study again") from error
+            again = "; or give the same study again" if "--resume" in str(error) else ""
+            raise FaceValueError(f"{error}{again}") from error
     measure(run, runs, data)
 
 
@@ -624,7 +640,10 @@ def finish_training(run: Run, workers: int | None, compiled: bool, data: Path | 
     from facevalue.checkpoint import FILE_NAME, read_checkpoint
 
     if (run.folder / FILE_NAME).exists():
-        state = read_checkpoint(run.folder)
+        try:
+            state = read_checkpoint(run.folder)
+        except ModelError as error:
+            raise ModelError(f"{error}: delete it, and the same study trains it anew") from error
         if state["recipe_hash"] == run.recipe.hash() and state["step"] >= run.recipe.steps:
             return
     drawn = run.experiment.drawn
@@ -739,7 +758,10 @@ def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str], to_fetch: Col
                 state += f", if {run.experiment.dataset} can be downloaded"
         steps = f"{run.recipe.steps:,} steps of {run.recipe.batch_size}" if source is None else "no training"
         lines.append(f"{run.recipe.name:<{wide}}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
-    return [*lines, f"{len(runs)} runs, about {left:.0f} minutes of two CPU cores left"]
+    count = f"{len(runs)} run{'s' * (len(runs) != 1)}"
+    if absent := sum(bool(missing[run]) for run in runs):
+        count += f", {absent} of them not possible here"
+    return [*lines, f"{count}, about {left:.0f} minutes of two CPU cores left"]
 
 
 def describe_search(search: Search, left: int, out: Path, budget: Budget) -> str:
@@ -919,5 +941,5 @@ def study_command(
     )
     if not dry_run:
         lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
-        print("\n".join(line for line in lines if line.startswith("|")))
+        print("\n".join(line for line in lines if line.startswith("|") and LEFT_OUT not in line))
         print(f"report, results and figures are in {folder}", file=sys.stderr)

@@ -87,7 +87,7 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
     count: of those pictures; none wrong is drawn as half of one.
     """
     from matplotlib.figure import Figure  # not pyplot: no window, no state
-    from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
     figure = Figure(figsize=(7.2, 4.4), dpi=160, layout="constrained")
     axes = figure.add_subplot()
@@ -104,10 +104,12 @@ def plot_curves(curves: Sequence[Curve], title: str, count: int) -> bytes:
             label=f"{curve.name}, {curve.steps[-1]:,.0f} steps",
         )
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.1%}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set(xlim=(0, 1.02), xlabel="share of the training done", ylabel=f"share wrong of {count} pictures")
+    none = "; none as half of one" * any(curve.wrong.min() == 0 for curve in curves)
+    axes.set(xlim=(0, 1.02), xlabel="share of the training done", ylabel=f"share wrong of {count} pictures{none}")
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)

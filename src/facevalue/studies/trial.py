@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import Callable
 
@@ -24,7 +25,8 @@ NOISE_SEED = 1
 
 @functools.lru_cache(maxsize=256)
 def try_out(recipe: Recipe) -> tuple[float, float]:
-    """What ``time_network`` says, where memory is kept as in a training."""
+    """What ``time_network`` says, where memory is kept as in a training; a line on standard error for each network."""
+    print(f"  {STEPS + 1} steps of {recipe.network}, batches of {recipe.batch_size}", file=sys.stderr, flush=True)
     keep_freed_memory()
     return time_network(recipe, STEPS)
 
