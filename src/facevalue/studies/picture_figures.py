@@ -324,7 +324,7 @@ def legend_below(figure: Figure, columns: int, axes: Axes | None = None) -> None
 
 
 def as_percent(axes: Axes, which: str) -> None:
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
