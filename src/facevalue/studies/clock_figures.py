@@ -116,7 +116,7 @@ def plot_errors(panels: Sequence[Panel]) -> bytes:
         axes.set_xticks(range(len(names)), names, rotation=60, fontsize=7)
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_title(f"{panel.title}: {off.mean():.2f} min", fontsize=8, loc="left")
+        axes.set_title(f"{panel.title}\n{off.mean():.2f} min", fontsize=8, loc="left")
     figure.supxlabel("minutes off", fontsize=9)
     figure.supylabel("pictures", fontsize=9)
     return png_of(figure)
@@ -154,6 +154,9 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
     return png_of(figure)
 
 
+NAME_DECADES = 0.5  # that a name takes of the axis
+
+
 def name_points(axes: Axes, points: Sequence[Point]) -> None:
     """Write the title of each point on its right, one above the other, with a line to it where it had to move."""
     low, high = (math.log10(end) for end in axes.get_ylim())
@@ -161,7 +164,7 @@ def name_points(axes: Axes, points: Sequence[Point]) -> None:
     placed: list[tuple[float, float]] = []
     for point in sorted(points, key=lambda point: point.off):
         across, up = math.log10(point.at), math.log10(max(point.off, LEAST_OFF))
-        beside = [y for x, y in placed if abs(x - across) < 0.3]
+        beside = [y for x, y in placed if abs(x - across) < NAME_DECADES]
         height = max(up, max(beside, default=-math.inf) + gap)
         placed.append((across, height))
         axes.annotate(
