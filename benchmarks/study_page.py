@@ -7,8 +7,9 @@ The page is the lesson, written by hand in ten lines, with the figures that show
 ``<!-- study -->`` and ``<!-- /study -->`` what the study's report.md says of how it was made, and its table, which this
 replaces. A line ``<!-- measures: minutes off; exact minute -->`` keeps the table to those. Figures that the page shows,
 ``NAME/figure.png``, are taken from the study, in 64 colours. Of every figure that the lesson cites, such as 98.3 % or
-1.02 min, the table must know; otherwise nothing is written. All results, without the trainings, go beside the figures:
-``facevalue study NAME --with docs/studies/NAME/results.zip`` goes on from them on any machine.
+1.02 min, the table must know; otherwise nothing is written. All results, without the trainings, go beside the figures
+where they are no larger than 3 MB: ``facevalue study NAME --with docs/studies/NAME/results.zip`` goes on from them on
+any machine.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from facevalue.studies.elsewhere import pack_results
 
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64
+LARGEST_KEPT_BYTES = 3_000_000  # what is larger stays for ever in the repository's history
 FIGURE = re.compile(r"\d+(?:\.\d+)? (?:%|min\b)")
 MEASURES = re.compile(r"<!-- measures: (.+) -->")
 SHOWN = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
@@ -85,7 +87,11 @@ def main(study: Path) -> None:
             figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
     kept = PAGES / name / "results.zip"
     kept.parent.mkdir(exist_ok=True)
-    click.echo(f"{path}: {len(rows) - 2} rows; results of {pack_results(study, kept)} runs in {kept.name}")
+    told = f"results of {pack_results(study, kept)} runs in {kept.name}"
+    if (size := kept.stat().st_size) > LARGEST_KEPT_BYTES:
+        kept.unlink()
+        told = f"its results, {size / 1e6:.1f} MB, are too large to keep"
+    click.echo(f"{path}: {len(rows) - 2} rows; {told}")
 
 
 if __name__ == "__main__":

@@ -93,6 +93,17 @@ def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_p
     assert (tmp_path / "pages" / "digits" / "learning.png").exists()
 
 
+def test_results_too_large_for_a_repository_are_not_kept(
+    study_page: ModuleType, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(study_page.PAGES, "It reads 99.67 %.")
+    monkeypatch.setattr(study_page, "LARGEST_KEPT_BYTES", 100)
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert done.exit_code == 0
+    assert done.output.endswith(": 2 rows; its results, 0.0 MB, are too large to keep\n")
+    assert not (study_page.PAGES / "digits" / "results.zip").exists()
+
+
 def test_a_page_may_keep_to_some_measures(study_page: ModuleType, study: Path) -> None:
     page = write_page(study_page.PAGES, "It reads 99.67 %.\n\n<!-- measures: right; wrong -->")
     done = CliRunner().invoke(study_page.main, [str(study)])
