@@ -42,7 +42,8 @@ Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 T = TypeVar("T")
 
 DATA_VARIABLE = "FACEVALUE_DATA"
-CELL_PX, DIGIT_CLASSES = 28, 10
+CELL_PX = 28
+CLASSES = 10  # of MNIST, Fashion-MNIST and CIFAR-10 alike
 SEQUENCES_UNLESS_COUNTED = 1000
 CROP_MARGIN = 0.15  # on each side: the box around all digits grown by 30 %, as in arXiv:1312.6082
 SECONDS_BEFORE_PROGRESS = 5.0
@@ -120,9 +121,7 @@ def read_idx_pair(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
 def _read_pair(images: Path, labels: Path) -> tuple[Pictures, Labels]:
     pictures = _as_pictures(str(images), read_idx(images))
     numbers = _as_labels(str(labels), read_idx(labels), len(pictures))
-    if numbers.max() >= DIGIT_CLASSES:
-        record = int(np.argmax(numbers >= DIGIT_CLASSES))
-        raise LabelError(f"{labels}: record {record}: label {numbers[record]}; expected 0 to {DIGIT_CLASSES - 1}")
+    _check_classes(labels, numbers)
     return pictures, numbers
 
 
@@ -141,7 +140,7 @@ def _fill(content: bytearray, stream: IO[bytes], size: int) -> None:
 
 # ---- CIFAR-10
 
-CIFAR_PX, CIFAR_CLASSES = 32, 10
+CIFAR_PX = 32
 CIFAR_BATCH = 10_000  # records of each of the six
 CIFAR_RECORD = 1 + 3 * CIFAR_PX * CIFAR_PX  # bytes: the label, then red, green and blue
 _CIFAR_BATCHES = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
@@ -180,9 +179,7 @@ def _read_cifar_batch(path: Path) -> NDArray[np.uint8]:
             f"{path}: cut off at byte {len(content)}, in record {count}; expected records of {CIFAR_RECORD} bytes"
         )
     records = np.frombuffer(content, np.uint8).reshape(count, CIFAR_RECORD)
-    if records[:, 0].max() >= CIFAR_CLASSES:
-        record = int(np.argmax(records[:, 0] >= CIFAR_CLASSES))
-        raise LabelError(f"{path}: record {record}: label {records[record, 0]}; expected 0 to {CIFAR_CLASSES - 1}")
+    _check_classes(path, records[:, 0])
     method, _, known_hash = ORIGINS["cifar-10"].files[path.name].partition(":")
     if count == CIFAR_BATCH and hashlib.new(method, content).hexdigest() != known_hash:
         raise FaceValueError(f"{path}: does not match the known hash of CIFAR-10's {path.name}; fetch it again")
@@ -395,6 +392,13 @@ def _as_labels(where: str, array: NDArray[Any], count: int) -> Labels:
         record = int(np.argmax(array < 0))
         raise LabelError(f"{where}: record {record}: label {array[record]}; expected 0 or more")
     return array.astype(np.int64)
+
+
+def _check_classes(path: Path, labels: NDArray[Any]) -> None:
+    """Raise LabelError naming the first record whose label is no class."""
+    if labels.max() >= CLASSES:
+        record = int(np.argmax(labels >= CLASSES))
+        raise LabelError(f"{path}: record {record}: label {labels[record]}; expected 0 to {CLASSES - 1}")
 
 
 def _import(module: str, what: str) -> Any:

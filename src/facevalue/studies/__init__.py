@@ -607,6 +607,7 @@ def carry_out_run(run: Run, runs: Sequence[Run], data: Path | None, workers: int
         except StoppedError as error:
             raise StoppedError(f"{error}; give the same study again to go on") from error
         except FaceValueError as error:
+            # A training's advice, in a study's words; what it gives none for would only happen again.
             again = "; or give the same study again" if "--resume" in str(error) else ""
             raise FaceValueError(f"{error}{again}") from error
     measure(run, runs, data)
