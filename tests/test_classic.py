@@ -296,6 +296,7 @@ class Looked:
 
     def __init__(self, codec: Any, frame_px: tuple[int, int], outputs: Floats) -> None:
         self.codec, self.frame_px, self.outputs = codec, frame_px, outputs
+        self.narrow_px = 0
         self.shown: list[NDArray[np.uint8]] = []
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, Floats]:

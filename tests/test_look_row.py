@@ -19,7 +19,18 @@ from facevalue.calibration import Calibration
 from facevalue.codecs import Floats
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX, MOST_DIGITS, PLACES, DigitRow, RowBelief
 from facevalue.images import ROW_STRETCH, fit_row, whole_row
-from facevalue.look_row import CUTS, DIGITS_SHARE, DOUBTED, SURE, Look, look, make_reading, outline, straightened
+from facevalue.look_row import (
+    CUTS,
+    DIGITS_SHARE,
+    DOUBTED,
+    SURE,
+    Look,
+    look,
+    make_reading,
+    outline,
+    straightened,
+    width_needed,
+)
 from facevalue.reader import Reader
 from facevalue.reading import Reading, draw_overlay
 
@@ -35,6 +46,7 @@ class ColourWeight:
     """
 
     kind, name, frame_px, calibration, codec = "digits", "told", FRAME, Calibration.untrained("digits"), DigitRow()
+    narrow_px = 0
 
     def __init__(self, *doubt: float) -> None:
         self.doubt = list(doubt or (0.0,))
@@ -59,11 +71,14 @@ class ColourWeight:
         for k, (*cell, digit) in enumerate(patches):
             places[0, k], cells[0, k] = digit, cell
         labels = {"count": np.array([len(patches)]), "places": places, "cells": cells}
+        cut = (COLUMNS * COLUMN_PX - pixels.shape[1]) // 2  # the codec's columns are those of a whole frame
+        cells[..., :2] += cut
         targets = self.codec.encode({**labels, "points": np.zeros((1, MOST_DIGITS), np.int64)})
+        columns = slice(cut // COLUMN_PX, COLUMNS - cut // COLUMN_PX)
         doubt = self.doubt.pop(0) if len(self.doubt) > 1 else self.doubt[0]
         return {
             "place": np.log((1 - doubt) * targets["place"].values + doubt / PLACES + 1e-9).astype(np.float32),
-            "count": targets["count"].values,
+            "count": targets["count"].values[:, columns],
             "length": np.where(np.arange(MOST_DIGITS + 1) == len(patches), 9.0, -9.0).astype(np.float32)[None],
             "point": np.tile(np.array([9.0, -9.0], np.float32), (1, MOST_DIGITS, 1)),
             "extent": targets["extent"].values,
@@ -478,3 +493,49 @@ def test_the_overlay_draws_a_box_round_each_digit(monkeypatch: pytest.MonkeyPatc
     for left, top, right, bottom in boxes:
         far[int(top) - 30 : int(bottom) + 30, int(left) - 30 : int(right) + 30] = False
     assert (result[far] == 128).all()  # nothing anywhere else
+
+
+# ---- narrow frames
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "first", "across", "reason"),
+    [
+        (1, (40, 60), (20, 30), 56, "one digit: 21 px of the frame, 16 on either side, up to a multiple of 8"),
+        (2, (60, 40), (15, 20), 80, "two: 48 px"),
+        (3, (100, 40), (20, 20), 112, "three: 80 px, the most"),
+        (3, (104, 40), (20, 20), 160, "a little more: the whole frame"),
+        (6, (240, 40), (20, 20), 160, "a long row"),
+    ],
+)
+def test_what_is_narrow_is_read_through_a_narrow_frame(
+    count: int, size: tuple[int, int], first: tuple[float, float], across: int, reason: str
+) -> None:
+    picture, _ = row_of(count, size=size, first=first, step=(30, 0), digit=(14, 26))
+    weight = ColourWeight()
+    weight.narrow_px = 112
+    seen = look(weight, picture)
+    assert [pixels.shape for pixels in weight.seen] == [(FRAME_PX, across, 3)], reason
+    whole = ColourWeight()
+    expected = look(whole, picture)
+    cut = (FRAME[0] - across) // 2
+    assert np.array_equal(weight.seen[0], whole.seen[0][:, cut : FRAME[0] - cut]), reason  # pixel by pixel
+    assert seen.number == expected.number
+    boxes, whole_boxes = (outline(one.belief, one.frame) for one in (seen, expected))
+    assert np.abs(boxes - whole_boxes).max() < 0.02
+
+
+def test_a_second_look_is_narrow_where_the_picture_is() -> None:
+    picture, boxes = row_of(1, size=(40, 60), first=(20, 30), step=(0, 0), digit=(16, 40))
+    weight = ColourWeight(0.5, 0.0)
+    weight.narrow_px = 112
+    reading = make_reading(weight, look(weight, picture), (1.0, 1.0), 0.0)
+    assert len(weight.seen) == 2
+    assert all(FRAME[0] > pixels.shape[1] > 0 for pixels in weight.seen)
+    assert_on_digits(reading, boxes, (60 / FRAME_PX, 60 / FRAME_PX))
+
+
+def test_a_frame_with_the_horizon_in_it_is_not_narrow() -> None:
+    picture, _ = row_of(1, size=(40, 60), first=(20, 30), step=(0, 0), digit=(16, 40))
+    steep = np.array([[20.0, 0, 20], [0, 30, 30], [0, 0.02, -0.1]])
+    assert width_needed(picture, [steep], FRAME) > FRAME[0]

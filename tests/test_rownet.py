@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
 from facevalue import export as export_module
 from facevalue import training
 from facevalue.assembly import make_network
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
+from facevalue.cli import main
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX, MOST_DIGITS, PLACES, DigitRow
-from facevalue.errors import SettingError
+from facevalue.errors import ModelError, SettingError
 from facevalue.export import export, trained_network
 from facevalue.losses import total_loss
+from facevalue.networks import narrow as narrow_module
+from facevalue.networks.narrow import NarrowRowNet
 from facevalue.networks.rownet import RowNet
 from facevalue.reader import Reader, load_weight
 from facevalue.recipes import Recipe, find_recipe
@@ -336,7 +341,8 @@ def test_the_file_says_what_torch_says(row_run: Path, row_weight: Path, pictures
         expected = network(torch.from_numpy(pictures).permute(0, 3, 1, 2))
     session = onnxruntime.InferenceSession(str(row_weight), providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
-    assert (entry.name, entry.type, entry.shape[1:]) == ("pictures", "tensor(uint8)", [FRAME_PX, 160, 3])
+    assert (entry.name, entry.type) == ("pictures", "tensor(uint8)")
+    assert (entry.shape[1], entry.shape[3]) == (FRAME_PX, 3)
     names = [head.name for head in codec.heads]
     for name, value in zip(names, session.run(names, {"pictures": pictures}), strict=True):
         assert value.shape == (len(pictures), *SHAPES[name]), reason
@@ -346,7 +352,7 @@ def test_the_file_says_what_torch_says(row_run: Path, row_weight: Path, pictures
 
 def test_the_weight_says_what_it_is(row_weight: Path) -> None:
     weight = load_weight(row_weight, threads=1)
-    assert (weight.name, weight.kind, weight.frame_px) == ("row-1", "digits", (160, 32))
+    assert (weight.name, weight.kind, weight.frame_px, weight.narrow_px) == ("row-1", "digits", (160, 32), 112)
     assert isinstance(weight.codec, DigitRow)
     assert set(weight.calibration.features) == {"joint", "least", "place", "length", "counted", "agreed"}
     assert Recipe.from_json(weight.metadata["recipe"]) == find_recipe("digits/tiny").with_settings(TINY)
@@ -379,3 +385,98 @@ def test_threads_read_as_one(row_weight: Path) -> None:
         got: Any = dataclasses.replace(reading, milliseconds=0.0)  # type: ignore[type-var]
         assert repr(got) == repr(expected[index % len(pictures)])  # NaN is not equal to itself
         assert got.alternatives == expected[index % len(pictures)].alternatives
+
+
+# ---- narrow frames
+
+
+def settled(network: RowNet) -> RowNet:
+    """A network whose norms have seen pictures, and whose residual blocks do something."""
+    for name, parameter in network.named_parameters():
+        if name.endswith("norm2.weight"):
+            torch.nn.init.ones_(parameter)
+    network.train()
+    for seed in range(20):
+        network(noise(8, 3, FRAME_PX, 160, seed=seed))
+    return network.eval()
+
+
+def beside_black(width_px: int) -> Tensor:
+    """(3, 3, 32, 160) noise, black but for so much of its middle."""
+    pictures = noise(3, 3, FRAME_PX, 160, seed=5)
+    black = (160 - width_px) // 2
+    pictures[..., :black], pictures[..., -black:] = 0, 0
+    return pictures
+
+
+def test_a_whole_frame_is_read_as_before(network: RowNet) -> None:
+    settled(network)
+    pictures = noise(3, 3, FRAME_PX, 160, seed=3)
+    with torch.inference_mode():
+        expected, outputs = network(pictures), NarrowRowNet(network, (160, FRAME_PX))(pictures)
+    for name, values in expected.items():
+        assert torch.equal(outputs[name], values), name
+
+
+@pytest.mark.parametrize("width_px", [56, 80, 112])
+def test_a_narrow_frame_is_read_as_the_whole_one(width_px: int, network: RowNet) -> None:
+    settled(network)
+    pictures, cut = beside_black(width_px - 32), (160 - width_px) // 2
+    with torch.inference_mode():
+        whole = network(pictures)
+        grey = network(pictures[..., cut:-cut])
+        narrow = NarrowRowNet(network, (160, FRAME_PX))(pictures[..., cut:-cut])
+    columns = slice(cut // COLUMN_PX, -(cut // COLUMN_PX))
+    rise = np.diff(whole["count"].numpy(), axis=1, prepend=0)[:, columns]
+    assert np.abs(np.diff(narrow["count"].numpy(), axis=1, prepend=0) - rise).max() < 0.01
+    away = {name: float((outputs["length"] - whole["length"]).abs().max()) for name, outputs in
+            (("grey", grey), ("narrow", narrow))}  # fmt: skip
+    assert away["narrow"] < min(0.05, away["grey"] / 4), away  # what is beyond the frame matters, and is known
+
+
+def test_a_narrow_copy_leaves_the_network_as_it_was(network: RowNet) -> None:
+    settled(network)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    kinds = [type(module) for module in network.modules()]
+    NarrowRowNet(network, (160, FRAME_PX))
+    assert [type(module) for module in network.modules()] == kinds
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_file_that_counts_otherwise_in_narrow_frames_is_not_written(
+    row_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_alone(monkeypatch)
+    as_black = narrow_module.middle_columns
+
+    def as_bright(network: RowNet, pictures: Tensor) -> dict[str, Tensor]:
+        return {name: column + 100 for name, column in as_black(network, pictures).items()}
+
+    monkeypatch.setattr(narrow_module, "middle_columns", as_bright)
+    with pytest.raises(ModelError, match=r"off.*onnx: counts .* digits more or fewer in narrow pictures"):
+        export(row_run, tmp_path / "off.onnx", "off")
+    assert not list(tmp_path.glob("off*"))
+
+
+def test_a_weight_is_written_again(row_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = onnx.load(str(row_weight))
+    for entry in old.metadata_props:
+        if entry.key == "narrow_px":
+            entry.value = "0"  # as of a version that knew none
+        if entry.key == "calibration":
+            entry.value = entry.value.replace('"threshold": 0.5', '"threshold": 0.75')
+    onnx.save(old, str(tmp_path / "old.onnx"))
+    drawn_alone(monkeypatch)
+    arguments = ["export", str(tmp_path / "old.onnx")]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2 and "say with --out" in refused.output
+    done = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "new.onnx")])
+    assert done.exit_code == 0, done.output
+    before, after = (load_weight(tmp_path / f"{name}.onnx", threads=1) for name in ("old", "new"))
+    assert (before.narrow_px, after.narrow_px) == (0, 112)
+    assert after.name == "row-1" and after.calibration == before.calibration
+    assert {**after.metadata, "narrow_px": "0"} == before.metadata
+    pictures = DigitSource(shares=DRAWN).batch(78, 0, 8).pictures
+    outputs = after.run(pictures)
+    for name, values in before.run(pictures).items():
+        assert np.abs(outputs[name] - values).max() < 0.01, name

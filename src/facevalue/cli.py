@@ -1102,14 +1102,17 @@ def calibrate(
 
 
 @main.command()
-@click.argument("run_dir", metavar="RUN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("trained", metavar="RUN", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
 @data_option
-def export(run_dir: Path, out: Path | None, data: Path | None) -> None:
-    """Turn the trained RUN into an ONNX weight file, checked against the network it came from."""
+def export(trained: Path, out: Path | None, data: Path | None) -> None:
+    """Turn the trained RUN into an ONNX weight file, checked against the network it came from.
+
+    RUN may be a weight file too, which is then written again as this version writes them, with its calibration.
+    """
     from facevalue.export import export_command
 
-    export_command(run_dir, out, data)
+    export_command(trained, out, data)
 
 
 @main.command()

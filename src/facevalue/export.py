@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,15 @@ from facevalue.assembly import make_network, make_source
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, make_codec
+from facevalue.codecs.digits import BESIDE_PX, COLUMN_PX, STEP_PX
 from facevalue.ending import ending_by_signal
 from facevalue.errors import MissingExtraError, ModelError, SettingError, StoppedError
 from facevalue.files import told_as_ours, unfinished_file
+from facevalue.networks.narrow import MOST_OF_WHOLE, NarrowRowNet
+from facevalue.networks.rownet import RowNet
 from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
+from facevalue.restoring import read_file, restore
 from facevalue.runs import data_of
 from facevalue.sources import Source
 
@@ -80,11 +85,6 @@ def export(
     Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written,
     SettingError for a kind that no reader reads.
     """
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("export needs the laboratory: pip install 'facevalue[train]'") from error
-
     state = read_checkpoint(run_dir)
     if start is not None:
         state["network"] = averaged(start, state["network"])
@@ -94,26 +94,6 @@ def export(
             f"{run_dir}: a training of {recipe.kind}, which are no instrument that can be read; "
             f"expected one of {', '.join(FEATURES_OF)}"
         )
-    source = source or make_source(recipe, data or data_of(run_dir))
-    module = Exported(network, codec).eval()
-    example = torch.zeros(2, recipe.size_px, recipe.frame_px[0], 3, dtype=torch.uint8)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
-    with warnings.catch_warnings(), ending_by_signal() as ending:  # the exporter takes a Ctrl-C for a fault of its own
-        warnings.simplefilter("ignore")  # its remarks on its own workings
-        program = torch.onnx.export(
-            module,
-            (example,),
-            input_names=["pictures"],
-            output_names=module.names,
-            dynamic_shapes={"pictures": {0: torch.export.Dim("n", min=1)}},
-            dynamo=True,
-            verbose=False,
-        )
-    if ending.asked:
-        raise StoppedError(f"stopped: {out} is not written")
-    model = program.model_proto  # type: ignore[union-attr]
-    drop_remarks(model)
-    store_as_half(model)
     metadata = {
         "model": name,
         "kind": recipe.kind,
@@ -130,11 +110,61 @@ def export(
         "facevalue": __version__,
         **(notes or {}),
     }
-    onnx.helper.set_model_props(model, metadata)
+    source = source or make_source(recipe, data or data_of(run_dir))
+    return write_weight(out, recipe, network, metadata, source)
+
+
+def export_again(weight: Path, out: Path, data: Path | None = None, source: Source | None = None) -> Path:
+    """Write the network of a weight file anew, as this version writes it; name, calibration and history stay.
+
+    data, source: as of ``restoring.restore``, which unfolds its norms.  Raises as it and ``export`` do.
+    """
+    recipe = Recipe.from_json(read_file(weight)[1]["recipe"])
+    source = source or make_source(recipe, data)
+    _, metadata, network = restore(weight, source)
+    return write_weight(out, recipe, network.eval(), {**metadata, "facevalue": __version__}, source)
+
+
+def write_weight(out: Path, recipe: Recipe, network: nn.Module, metadata: Mapping[str, str], source: Source) -> Path:
+    """Write a network that is ready to read as ONNX, and assert on pictures of the source that it reads alike."""
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("export needs the laboratory: pip install 'facevalue[train]'") from error
+    across, down = recipe.frame_px
+    shapes: dict[int, Any] = {0: torch.export.Dim("n", min=1)}
+    narrow_px = 0
+    if isinstance(network, RowNet):
+        network = NarrowRowNet(network, recipe.frame_px)
+        narrow_px = int(across * MOST_OF_WHOLE / STEP_PX) * STEP_PX
+        shapes[2] = STEP_PX * torch.export.Dim("steps", min=2, max=across // STEP_PX)
+        metadata = {**metadata, "narrow_px": str(narrow_px)}
+    module = Exported(network, make_codec(recipe.codec)).eval()
+    example = torch.zeros(2, down, narrow_px or across, 3, dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it regrets that torchvision is not there
+    with warnings.catch_warnings(), ending_by_signal() as ending:  # the exporter takes a Ctrl-C for a fault of its own
+        warnings.simplefilter("ignore")  # its remarks on its own workings
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["pictures"],
+            output_names=module.names,
+            dynamic_shapes={"pictures": shapes},
+            dynamo=True,
+            verbose=False,
+        )
+    if ending.asked:
+        raise StoppedError(f"stopped: {out} is not written")
+    model = program.model_proto  # type: ignore[union-attr]
+    drop_remarks(model)
+    store_as_half(model)
+    onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     with told_as_ours(out), unfinished_file(out) as unfinished:
         unfinished.write_bytes(model.SerializeToString())
         check_parity(unfinished, module, source)
+        if narrow_px:
+            check_narrow(unfinished, narrow_px, source)
     return out
 
 
@@ -182,11 +212,38 @@ def check_parity(path: Path, module: Exported, source: Source) -> None:
             )
 
 
-def export_command(run_dir: Path, out: Path | None, data: Path | None = None) -> None:
-    """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name."""
-    target = out or run_dir / "weight.onnx"
-    name = out.stem if out else run_dir.name
-    export(run_dir, target, name, data)
+def check_narrow(path: Path, narrow_px: int, source: Source) -> None:
+    """Compare what a file of rows counts in narrow pictures and in whole ones, the same but for black beside them.
+
+    Raises ModelError where it differs by more than PARITY of values on average.
+    """
+    pictures = np.array(source.batch(seed=987, step=1, count=32).pictures)
+    beside = (pictures.shape[2] - narrow_px) // 2
+    black = beside + BESIDE_PX
+    pictures[:, :, :black], pictures[:, :, -black:] = 0, 0
+    weight = load_weight(path, threads=1)
+    whole, narrow = weight.run(pictures), weight.run(pictures[:, :, beside:-beside])
+    cut = beside // COLUMN_PX
+    counted = whole["count"][:, -cut - 1] - whole["count"][:, cut - 1]
+    difference = float(np.abs(counted - narrow["count"][:, -1]).mean())
+    if difference > PARITY["value"]:
+        raise ModelError(f"{path}: counts {difference:.3g} digits more or fewer in narrow pictures than in whole ones")
+
+
+def export_command(trained: Path, out: Path | None, data: Path | None = None) -> None:
+    """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name.
+
+    Of a weight file instead of a run: writes it again to the file named, under its own name.
+    """
+    if trained.is_file():
+        if out is None:
+            raise SettingError(f"{trained} is a weight file: say with --out where it is to be written again")
+        target = export_again(trained, out, data)
+        print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, written again", file=sys.stderr)
+        return
+    target = out or trained / "weight.onnx"
+    name = out.stem if out else trained.name
+    export(trained, target, name, data)
     print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)
     print(
         "its confidence is the network's own belief until it is fitted on labelled pictures with: "

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.calibration import FEATURES_OF
-from facevalue.codecs.digits import MOST_DIGITS, RowBelief, RowNumber, with_point
+from facevalue.codecs.digits import BESIDE_PX, MOST_DIGITS, STEP_PX, RowBelief, RowNumber, with_point
 from facevalue.images import RGB, Source, fit_row, open_reduced, warp, whole_row
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -103,8 +103,8 @@ def look(weight: Weight, rgb: RGB) -> Look:
         frame[0, 2] = frame[0, 0]
     (first,) = view(weight, rgb, [frame])
     if not getattr(weight.codec, "locates", True) or not first.number.digits or first.sure >= SURE:
-        return Look(first.belief, first.number, frame, first.sure)
-    anew = straightened(first.belief, frame, weight.frame_px)
+        return Look(first.belief, first.number, first.frame, first.sure)
+    anew = straightened(first.belief, first.frame, weight.frame_px)
     views = [first, *view(weight, rgb, [anew])]
     if is_doubtful(views):
         cuts = [seen @ np.diag([across, down, 1.0]) for seen in (frame, anew) for across, down in CUTS]
@@ -113,11 +113,25 @@ def look(weight: Weight, rgb: RGB) -> Look:
 
 
 def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
-    """One pass of the network over the picture through each frame."""
-    outputs = weight.run(np.stack([warp(rgb, frame, weight.frame_px) for frame in frames]))
+    """One pass of the network over the picture through each frame, or through its middle where that shows it all."""
+    across = width_needed(rgb, frames, weight.frame_px)
+    size_px = weight.frame_px
+    if across <= weight.narrow_px:
+        frames = [frame @ np.diag([across / size_px[0], 1.0, 1.0]) for frame in frames]
+        size_px = across, size_px[1]
+    outputs = weight.run(np.stack([warp(rgb, frame, size_px) for frame in frames]))
     return [
         View(belief, belief.read(), frame) for belief, frame in zip(weight.codec.decode(outputs), frames, strict=True)
     ]
+
+
+def width_needed(rgb: RGB, frames: Sequence[NDArray[np.float64]], frame_px: tuple[int, int]) -> int:
+    """Pixels across the middle of frames of that size in which all show the whole picture, and black beside it."""
+    height, width = rgb.shape[:2]
+    corners = np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]], dtype=np.float64)
+    x, _, w = np.moveaxis(np.linalg.solve(np.stack(frames), corners), 1, 0)  # each (frames, 4)
+    reach = float(np.abs(x / w).max()) * frame_px[0] if (w > 0).all() else math.inf
+    return math.ceil(min(reach + 2 * BESIDE_PX, 1e6) / STEP_PX - 1e-6) * STEP_PX
 
 
 def is_doubtful(views: Sequence[View]) -> bool:

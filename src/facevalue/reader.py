@@ -39,7 +39,8 @@ LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits"
 class Weight:
     """A network ready to run, and what its file says of it.
 
-    frame_px: width and height of its pictures.  eccentricity: of the one dial that it was taught, if it was.
+    frame_px: width and height of its pictures.  narrow_px: width at most of those that it also reads, cut out of the
+    middle of one, 0 for none, see ``networks.narrow``.  eccentricity: of the one dial that it was taught, if it was.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Weight:
     session: onnxruntime.InferenceSession
     metadata: Mapping[str, str]
     eccentricity: Eccentricity | None = None
+    narrow_px: int = 0
 
     @property
     def is_calibrated(self) -> bool:
@@ -119,6 +121,7 @@ def load_weight(path: Path, threads: int) -> Weight:
             session=session,
             metadata=metadata,
             eccentricity=Eccentricity.from_json(metadata["eccentricity"]) if "eccentricity" in metadata else None,
+            narrow_px=int(metadata.get("narrow_px", 0)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(

@@ -23,6 +23,7 @@ from facevalue.codecs import make_codec
 from facevalue.ending import ending_by_signal
 from facevalue.errors import DivergedError, SettingError, StoppedError
 from facevalue.feeding import batches
+from facevalue.growing import grown
 from facevalue.memory import keep_freed_memory
 from facevalue.networks.pretrained import load_pretrained
 from facevalue.networks.records import Prepared
@@ -171,7 +172,8 @@ def begin(trainee: Trainee, source: Source, data: Path | None, start_from: Path 
 def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None:
     """Load the network of the parent's run, or of a weight exported from one; its seconds and its parents count too.
 
-    Raises SettingError where the recipe has no parent, or the run is not the parent's.
+    A network that has more blocks than the parent's starts as it all the same, see ``growing``.
+    Raises SettingError where the recipe has no parent, the run is not the parent's, or its network another one.
     """
     recipe = trainee.recipe
     if start_from is None or not recipe.parent:
@@ -199,7 +201,7 @@ def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None
         )
     if weight is not None:
         trained = restore(weight, source)[2].state_dict()
-    trainee.network.load_state_dict(trained)
+    trainee.network.load_state_dict(grown(trained, theirs, recipe, trainee.network.state_dict()))
     trainee.trained_seconds, trainee.ancestry = seconds, [*ancestry, theirs.to_json()]
 
 

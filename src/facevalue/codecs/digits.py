@@ -27,6 +27,8 @@ MOST_DIGITS = 8
 COLUMNS = 40
 COLUMN_PX = 4
 FRAME_PX = 32
+STEP_PX = 8  # widths of narrow frames are multiples of it, see ``networks.narrow``
+BESIDE_PX = 16  # of black that a narrow frame leaves at least on either side of what it shows
 SIGMA_PLACES = 0.07  # of the soft target
 PLAY_PLACES = 0.12  # how far a counter's drum may stand from where its right neighbour says
 SETTLED_BINS = 2  # a drum this near to the next digit shows that one
@@ -288,7 +290,7 @@ class DigitRow:
         }
 
     def decode(self, outputs: Mapping[str, Floats]) -> list[RowBelief]:
-        """outputs: raw head outputs, (N, size) or (N, 8, size).  Returns N beliefs."""
+        """outputs: raw head outputs, (N, size) or (N, 8, size); the count as long as its frame.  Returns N beliefs."""
         place = log_softmax(outputs["place"])
         point = np.exp(log_softmax(outputs["point"]))[..., 1]
         lengths = np.exp(log_softmax(outputs["length"]))
@@ -301,7 +303,7 @@ class DigitRow:
         total = float(rise[-1])
         count = min(max(round(total), 0), MOST_DIGITS)
         edges = np.concatenate([[0.0], rise])
-        at = np.arange(COLUMNS + 1) / COLUMNS * 2 - 1
+        at = np.arange(len(edges)) / len(rise) * 2 - 1
         ends = np.minimum(np.arange(count)[:, None] + np.array([[INSIDE, 1 - INSIDE]]), total - INSIDE)
         marks = np.interp(ends, edges, at)
         return RowBelief(

@@ -58,8 +58,7 @@ class RowNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """pictures: (B, 3, H, W) uint8.  Returns raw float32 outputs by head name, (B, size) or (B, places, size)."""
-        x = pictures.float() / 64.0 - 2.0  # about zero mean, unit deviation
-        maps = self.columns(self.trunk(x))  # (B, hidden, 1, columns)
+        maps = self.maps(pictures)
         features = maps.squeeze(2)
         rise = torch.sigmoid(self.out["rise"](maps).float())[:, 0, 0]  # (B, columns)
         count = rise.cumsum(1)
@@ -68,9 +67,17 @@ class RowNet(nn.Module):
         share = (torch.minimum(count[:, None], number + 1) - torch.maximum(before[:, None], number)).clamp(min=0)
         digits = torch.matmul(share.to(features.dtype), features.transpose(1, 2))  # (B, places, hidden)
         parts = self.out["digit"](self.digit(digits)).float().split(list(self.of_each.values()), dim=2)
-        whole = torch.cat([features.mean(2), features.amax(2)], dim=1)
         return {
             "count": count,
-            "length": self.out["length"](whole).float(),
+            "length": self.out["length"](self.summary(features)).float(),
             **dict(zip(self.of_each, parts, strict=True)),
         }
+
+    def maps(self, pictures: Tensor) -> Tensor:
+        """(B, hidden, 1, columns) features of each column."""
+        x = pictures.float() / 64.0 - 2.0  # about zero mean, unit deviation
+        return cast(Tensor, self.columns(self.trunk(x)))
+
+    def summary(self, features: Tensor) -> Tensor:
+        """(B, 2 hidden) mean and most of the features of all columns.  features: (B, hidden, columns)."""
+        return torch.cat([features.mean(2), features.amax(2)], dim=1)

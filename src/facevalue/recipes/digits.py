@@ -53,6 +53,16 @@ RECIPES = (
     dataclasses.replace(
         WILD, name="digits/wild-5", parent="digits/wild-4", steps=9000, learning_rate=1.5e-3, decay=0.9, seed=5
     ),
+    dataclasses.replace(
+        WILD,
+        name="digits/wild-6",
+        parent="digits/wild-4",
+        blocks=(1, 2, 1, 1),
+        steps=4000,
+        learning_rate=1.5e-3,
+        decay=0.9,
+        seed=6,
+    ),
     Recipe(
         name="digits/tiny",
         kind="digits",

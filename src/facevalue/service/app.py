@@ -192,6 +192,7 @@ def describe(reader: Reader) -> KindAnswer:
             "model": weight.name,
             "codec": weight.codec.name,
             "frame_px": list(weight.frame_px),
+            "narrow_px": weight.narrow_px,
             "calibration": dataclasses.asdict(weight.calibration),
             "eccentricity": weight.eccentricity and dataclasses.asdict(weight.eccentricity),
             "weight": f"weights/{reader.kind}.onnx",

@@ -87,6 +87,7 @@ class KindAnswer(Exact):
     model: str
     codec: str
     frame_px: Annotated[list[int], Field(min_length=2, max_length=2, description="width and height")]
+    narrow_px: int = Field(description="width at most of narrower pictures that it reads, 0 for none")
     calibration: CalibrationAnswer
     eccentricity: EccentricityAnswer | None
     weight: str = Field(description="address of the ONNX file, from the page")

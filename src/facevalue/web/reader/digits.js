@@ -8,7 +8,6 @@ const AS_MANY = 2;
 const PLACES = 100; // bins round the drum
 const STEPS = 10; // bins from one digit to the next
 const MOVING = 9 * STEPS + 1; // from 9.1 on a drum takes its left neighbour along
-const COLUMNS = 40;
 const PLAY_PLACES = 0.12;
 const SETTLED_BINS = 2;
 const FLOOR = 1e-6;
@@ -25,7 +24,7 @@ const DIGIT_OF = Array.from({ length: PLACES }, (_, bin) => Math.floor((bin + SE
 export function decodeRow(outputs) {
   const of = (name, k, size) => outputs[name].slice(k * size, (k + 1) * size);
   const rise = [...outputs.count];
-  const total = rise[COLUMNS - 1];
+  const total = rise.at(-1);
   const count = Math.min(Math.max(roundHalfEven(total), 0), MOST_DIGITS);
   const edges = [0, ...rise];
   const digits = Array.from({ length: count }, (_, k) => k);

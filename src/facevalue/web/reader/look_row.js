@@ -9,6 +9,8 @@ const SURE = 0.98;
 const DOUBTED = 0.5;
 const CUTS = [[1.12, 1], [1, 1.12]];
 const DIGITS_SHARE = 0.72;
+const BESIDE_PX = 16;
+const STEP_PX = 8;
 const ROOM = 0.35;
 const RUNNERS_UP = 9;
 
@@ -20,7 +22,7 @@ export async function look(weight, picture) {
   const frame = wholeRow(picture, weight.frame_px);
   const first = await view(weight, picture, frame);
   if (first.number.digits.length === 0 || first.sure >= SURE) return { ...first, agreed: first.sure };
-  const anew = straightened(first.belief, frame, weight.frame_px);
+  const anew = straightened(first.belief, first.frame, weight.frame_px);
   const views = [first, await view(weight, picture, anew)];
   if (isDoubtful(views)) {
     for (const seen of [frame, anew]) {
@@ -32,10 +34,25 @@ export async function look(weight, picture) {
   return join(views);
 }
 
-async function view(weight, picture, frame) {
-  const belief = decodeRow(await weight.run(warp(picture, frame, weight.frame_px)));
+// One pass over the picture through a frame, or through its middle where that shows it all.
+async function view(weight, picture, whole) {
+  const [width, height] = weight.frame_px;
+  const across = widthNeeded(picture, whole, width);
+  const isNarrow = across <= weight.narrow_px;
+  const frame = isNarrow ? multiply(whole, diagonal(across / width, 1, 1)) : whole;
+  const belief = decodeRow(await weight.run(warp(picture, frame, [isNarrow ? across : width, height])));
   const number = readRow(belief);
   return { belief, number, frame, sure: sureness(belief, number) };
+}
+
+// Pixels across the middle of a frame in which it shows the whole picture, and black beside it. It has no perspective.
+function widthNeeded({ width, height }, frame, framePx) {
+  const scale = frame[0] * frame[4] - frame[1] * frame[3];
+  const xs = [[0, 0], [width, 0], [width, height], [0, height]].map(
+    ([x, y]) => (frame[4] * (x - frame[2]) - frame[1] * (y - frame[5])) / scale,
+  );
+  const reach = Math.max(...xs.map(Math.abs)) * framePx;
+  return Math.ceil((reach + 2 * BESIDE_PX) / STEP_PX - 1e-6) * STEP_PX;
 }
 
 // Whether views of several digits differ, or one of them is hardly sure.
