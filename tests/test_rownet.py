@@ -21,13 +21,14 @@ from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.cli import main
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX, MOST_DIGITS, PLACES, DigitRow
 from facevalue.errors import ModelError, SettingError
-from facevalue.export import export, trained_network
+from facevalue.export import export, export_again, trained_network
 from facevalue.losses import total_loss
 from facevalue.networks import narrow as narrow_module
 from facevalue.networks.narrow import NarrowRowNet
 from facevalue.networks.rownet import RowNet
 from facevalue.reader import Reader, load_weight
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.restoring import restore
 from facevalue.sources.digits import DigitSource
 
 CODEC = DigitRow()
@@ -418,10 +419,10 @@ def test_a_whole_frame_is_read_as_before(network: RowNet) -> None:
         assert torch.equal(outputs[name], values), name
 
 
-@pytest.mark.parametrize("width_px", [56, 80, 112])
+@pytest.mark.parametrize("width_px", [72, 96, 112])
 def test_a_narrow_frame_is_read_as_the_whole_one(width_px: int, network: RowNet) -> None:
     settled(network)
-    pictures, cut = beside_black(width_px - 32), (160 - width_px) // 2
+    pictures, cut = beside_black(width_px - 48), (160 - width_px) // 2
     with torch.inference_mode():
         whole = network(pictures)
         grey = network(pictures[..., cut:-cut])
@@ -443,19 +444,26 @@ def test_a_narrow_copy_leaves_the_network_as_it_was(network: RowNet) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_file_that_counts_otherwise_in_narrow_frames_is_not_written(
-    row_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["middle_columns", "summary"])
+def test_a_file_that_reads_narrow_frames_otherwise_reads_whole_ones_alone(
+    part: str, row_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawn_alone(monkeypatch)
-    as_black = narrow_module.middle_columns
+    as_black, summary = narrow_module.middle_columns, NarrowRowNet.summary
 
     def as_bright(network: RowNet, pictures: Tensor) -> dict[str, Tensor]:
         return {name: column + 100 for name, column in as_black(network, pictures).items()}
 
-    monkeypatch.setattr(narrow_module, "middle_columns", as_bright)
-    with pytest.raises(ModelError, match=r"off.*onnx: counts .* digits more or fewer in narrow pictures"):
-        export(row_run, tmp_path / "off.onnx", "off")
-    assert not list(tmp_path.glob("off*"))
+    def as_many(self: NarrowRowNet, features: Tensor) -> Tensor:
+        return summary(self, features) + 100 * self.frame.is_narrow
+
+    if part == "middle_columns":
+        monkeypatch.setattr(narrow_module, part, as_bright)
+    else:
+        monkeypatch.setattr(NarrowRowNet, part, as_many)
+    weight = load_weight(export(row_run, tmp_path / "off.onnx", "off"), threads=1)
+    assert weight.narrow_px == 0
+    assert "off.onnx: reads whole frames alone" in capsys.readouterr().err
 
 
 def test_a_weight_is_written_again(row_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,6 +478,8 @@ def test_a_weight_is_written_again(row_weight: Path, tmp_path: Path, monkeypatch
     arguments = ["export", str(tmp_path / "old.onnx")]
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 2 and "say with --out" in refused.output
+    missing = CliRunner().invoke(main, ["export", str(tmp_path / "none.onnx")])
+    assert missing.exit_code == 2 and "none.onnx: no such weight" in missing.output
     done = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "new.onnx")])
     assert done.exit_code == 0, done.output
     before, after = (load_weight(tmp_path / f"{name}.onnx", threads=1) for name in ("old", "new"))
@@ -480,3 +490,29 @@ def test_a_weight_is_written_again(row_weight: Path, tmp_path: Path, monkeypatch
     outputs = after.run(pictures)
     for name, values in before.run(pictures).items():
         assert np.abs(outputs[name] - values).max() < 0.01, name
+
+
+def test_a_weight_that_would_read_otherwise_is_not_written_again(
+    row_weight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_alone(monkeypatch)
+
+    def misread(*given: Any) -> Any:
+        recipe, metadata, network = restore(*given)
+        torch.nn.init.ones_(network.get_parameter("out.length.bias"))
+        return recipe, metadata, network
+
+    monkeypatch.setattr(export_module, "restore", misread)
+    with pytest.raises(ModelError, match="head 'length' differs"):
+        export_again(row_weight, tmp_path / "new.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_weight_taught_by_own_pictures_is_not_written_again(row_weight: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(row_weight))
+    for entry in model.metadata_props:
+        if entry.key == "recipe":
+            entry.value = entry.value.replace("digits/wild", "own/digits")
+    onnx.save(model, str(tmp_path / "own.onnx"))
+    with pytest.raises(SettingError, match=r"own.onnx: taught by pictures that are not in it"):
+        export_again(tmp_path / "own.onnx", tmp_path / "new.onnx")

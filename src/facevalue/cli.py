@@ -1102,13 +1102,14 @@ def calibrate(
 
 
 @main.command()
-@click.argument("trained", metavar="RUN", type=click.Path(exists=True, path_type=Path))
+@click.argument("trained", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
 @data_option
 def export(trained: Path, out: Path | None, data: Path | None) -> None:
     """Turn the trained RUN into an ONNX weight file, checked against the network it came from.
 
-    RUN may be a weight file too, which is then written again as this version writes them, with its calibration.
+    RUN may be a weight too, a file or a shipped one by name, which is then written again as this version writes them,
+    with its calibration.
     """
     from facevalue.export import export_command
 

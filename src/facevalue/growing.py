@@ -29,16 +29,8 @@ def grown(
     """
     as_theirs = dataclasses.replace(recipe, blocks=theirs.blocks)
     of_network = (
-        "kind",
-        "codec",
-        "network",
-        "size_px",
-        "width_px",
-        "widths",
-        "hidden",
-        "squeeze",
-        "channels",
-        "kernel",
+        *("kind", "codec", "network", "size_px", "width_px", "widths"),
+        *("hidden", "squeeze", "channels", "kernel", "activations"),
     )
     others = [name for name in of_network if getattr(as_theirs, name) != getattr(theirs, name)]
     if theirs.blocks == recipe.blocks and not others:
@@ -49,8 +41,8 @@ def grown(
     if others or not grows or recipe.network not in BLOCKED:
         differ = ", ".join(f"{name}={getattr(recipe, name)}" for name in (others or ["blocks"]))
         raise SettingError(
-            f"{recipe.name} with {differ} can't go on from {theirs.name}: expected its network, or one that has more "
-            "blocks in its stages"
+            f"{recipe.name} with {differ} can't go on from {theirs.name}: expected its network"
+            + (", or one that has more blocks in its stages" if recipe.network in BLOCKED else "")
         )
     now_at = {place: index for index, place in enumerate(places_of(recipe.blocks))}
     moved = {f"trunk.{STEM + i}.": f"trunk.{STEM + now_at[place]}." for i, place in enumerate(places_of(theirs.blocks))}

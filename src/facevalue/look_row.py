@@ -113,7 +113,7 @@ def look(weight: Weight, rgb: RGB) -> Look:
 
 
 def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
-    """One pass of the network over the picture through each frame, or through its middle where that shows it all."""
+    """One pass of the network over the picture through each frame, or the middles of all where those show it whole."""
     across = width_needed(rgb, frames, weight.frame_px)
     size_px = weight.frame_px
     if across <= weight.narrow_px:
@@ -126,12 +126,14 @@ def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> lis
 
 
 def width_needed(rgb: RGB, frames: Sequence[NDArray[np.float64]], frame_px: tuple[int, int]) -> int:
-    """Pixels across the middle of frames of that size in which all show the whole picture, and black beside it."""
+    """Pixels across the middle of frames of that size in which all show the whole picture, and black beside it.
+
+    frames: without perspective.
+    """
     height, width = rgb.shape[:2]
     corners = np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]], dtype=np.float64)
-    x, _, w = np.moveaxis(np.linalg.solve(np.stack(frames), corners), 1, 0)  # each (frames, 4)
-    reach = float(np.abs(x / w).max()) * frame_px[0] if (w > 0).all() else math.inf
-    return math.ceil(min(reach + 2 * BESIDE_PX, 1e6) / STEP_PX - 1e-6) * STEP_PX
+    reach = float(np.abs(np.linalg.solve(np.stack(frames), corners)[:, 0]).max()) * frame_px[0]
+    return math.ceil((reach + 2 * BESIDE_PX) / STEP_PX - 1e-6) * STEP_PX
 
 
 def is_doubtful(views: Sequence[View]) -> bool:

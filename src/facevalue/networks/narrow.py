@@ -16,32 +16,33 @@ from torch.nn import functional as F
 
 from facevalue.networks.rownet import RowNet
 
-MOST_OF_WHOLE = 0.7  # of the width that a network learned from; beyond that its grey sides are seen from the middle
-
 
 class Frame:
-    """What the layers of a network share of the pictures that it reads just now, each a tensor of one number."""
+    """What a network tells its layers of the pictures that it reads just now, each a tensor of one number.
+
+    Set by ``NarrowRowNet.forward``; before that there is none.
+    """
 
     across_px: Tensor
     is_narrow: Tensor  # 1 where they are narrower than those it learned from, else 0
 
 
-class BesideBlack(nn.Conv2d):
+class BesideBlack(nn.Module):
     """A convolution beyond whose frame, where that is narrow, its input goes on as ``black``, (1, channels, H, 1)."""
 
     black: Tensor
 
     def __init__(self, layer: nn.Conv2d, black: Tensor, frame: Frame) -> None:
-        size, stride, padding = layer.kernel_size, layer.stride, cast(tuple[int, int], layer.padding)
-        super().__init__(layer.in_channels, layer.out_channels, size, stride, padding, bias=layer.bias is not None)  # type: ignore[arg-type]
+        super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
+        self.stride = cast(tuple[int, int], layer.stride)
+        self.down, self.across = cast(tuple[int, int], layer.padding)
         self.register_buffer("black", black)
         self.frame = frame
 
-    def forward(self, input: Tensor) -> Tensor:
-        down, across = cast(tuple[int, int], self.padding)
-        beside = (self.black * self.frame.is_narrow).expand(input.shape[0], -1, -1, across)
-        return F.conv2d(torch.cat([beside, input, beside], 3), self.weight, self.bias, self.stride, (down, 0))
+    def forward(self, x: Tensor) -> Tensor:
+        beside = (self.black * self.frame.is_narrow).expand(x.shape[0], -1, -1, self.across)
+        return F.conv2d(torch.cat([beside, x, beside], 3), self.weight, self.bias, self.stride, (self.down, 0))
 
 
 class NarrowRowNet(RowNet):
@@ -49,7 +50,9 @@ class NarrowRowNet(RowNet):
 
     size_px: width and height of what it learned from.  A narrow frame is the middle of that, its width a multiple of
     STEP_PX and at most MOST_OF_WHOLE of the whole one's. Where at least BESIDE_PX of black are left on either side of
-    what it shows, its outputs are nearly those of the whole frame, but for the count, which has its own columns alone.
+    what it shows, its outputs are nearly those of the whole frame, but for the count, which has its own columns alone:
+    only how many digits there are is told a little otherwise where the picture's edge cuts through one, as what an
+    edge is to the columns beyond the narrow frame is not computed.
     """
 
     of_black: Tensor
@@ -80,7 +83,7 @@ class NarrowRowNet(RowNet):
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """pictures: (B, 3, H, W) uint8.  Returns raw float32 outputs by head name, as of ``RowNet``."""
-        self.frame.across_px = torch.ones_like(pictures[0, 0, 0], dtype=torch.float32).sum()
+        self.frame.across_px = torch.ones(pictures.shape[3]).sum()
         self.frame.is_narrow = (self.frame.across_px < self.across_px).float()
         return super().forward(pictures)
 

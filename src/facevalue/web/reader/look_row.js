@@ -9,7 +9,7 @@ const SURE = 0.98;
 const DOUBTED = 0.5;
 const CUTS = [[1.12, 1], [1, 1.12]];
 const DIGITS_SHARE = 0.72;
-const BESIDE_PX = 16;
+const BESIDE_PX = 24;
 const STEP_PX = 8;
 const ROOM = 0.35;
 const RUNNERS_UP = 9;
@@ -20,29 +20,32 @@ export const ENOUGH_PX = 96;
 // {belief, number, frame, agreed}: all views that saw as many digits together, of the number of them that is surest.
 export async function look(weight, picture) {
   const frame = wholeRow(picture, weight.frame_px);
-  const first = await view(weight, picture, frame);
+  const [first] = await view(weight, picture, [frame]);
   if (first.number.digits.length === 0 || first.sure >= SURE) return { ...first, agreed: first.sure };
   const anew = straightened(first.belief, first.frame, weight.frame_px);
-  const views = [first, await view(weight, picture, anew)];
+  const views = [first, ...(await view(weight, picture, [anew]))];
   if (isDoubtful(views)) {
-    for (const seen of [frame, anew]) {
-      for (const [across, down] of CUTS) {
-        views.push(await view(weight, picture, multiply(seen, diagonal(across, down, 1))));
-      }
-    }
+    const cuts = [frame, anew].flatMap((seen) =>
+      CUTS.map(([across, down]) => multiply(seen, diagonal(across, down, 1))),
+    );
+    views.push(...(await view(weight, picture, cuts)));
   }
   return join(views);
 }
 
-// One pass over the picture through a frame, or through its middle where that shows it all.
-async function view(weight, picture, whole) {
+// A look through each frame, or through the middles of all where those show the whole picture.
+async function view(weight, picture, frames) {
   const [width, height] = weight.frame_px;
-  const across = widthNeeded(picture, whole, width);
+  const across = Math.max(...frames.map((frame) => widthNeeded(picture, frame, width)));
   const isNarrow = across <= weight.narrow_px;
-  const frame = isNarrow ? multiply(whole, diagonal(across / width, 1, 1)) : whole;
-  const belief = decodeRow(await weight.run(warp(picture, frame, [isNarrow ? across : width, height])));
-  const number = readRow(belief);
-  return { belief, number, frame, sure: sureness(belief, number) };
+  const views = [];
+  for (const whole of frames) {
+    const frame = isNarrow ? multiply(whole, diagonal(across / width, 1, 1)) : whole;
+    const belief = decodeRow(await weight.run(warp(picture, frame, [isNarrow ? across : width, height])));
+    const number = readRow(belief);
+    views.push({ belief, number, frame, sure: sureness(belief, number) });
+  }
+  return views;
 }
 
 // Pixels across the middle of a frame in which it shows the whole picture, and black beside it. It has no perspective.
