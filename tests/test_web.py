@@ -482,6 +482,8 @@ def pictures_to_compare() -> list[Any]:
             "drums": (counter, "PNG", {}),
             "blurred": (counter.filter(ImageFilter.GaussianBlur(4)), "PNG", {}),
             "part": (counter.crop((120, 0, 340, 100)), "PNG", {}),
+            "cuts of several widths": (counter.crop((40, 0, 190, 96)), "PNG", {}),
+            "cuts hardly too wide": (counter.crop((0, 0, 210, 96)).filter(ImageFilter.GaussianBlur(3)), "PNG", {}),
             "one": (drawn_digits("7"), "PNG", {}),
             "point": (drawn_digits("63.25"), "PNG", {}),
             "eight": (drawn_digits("90817263"), "PNG", {}),

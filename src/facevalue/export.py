@@ -185,7 +185,7 @@ def write_weight(
     model = program.model_proto  # type: ignore[union-attr]
     drop_remarks(model)
     store_as_half(model)
-    onnx.helper.set_model_props(model, {**metadata, "narrow_px": str(narrow_px)})
+    onnx.helper.set_model_props(model, {**metadata, **({"narrow_px": str(narrow_px)} if narrow_px else {})})
     onnx.checker.check_model(model)
     with told_as_ours(out), unfinished_file(out) as unfinished:
         unfinished.write_bytes(model.SerializeToString())
