@@ -114,9 +114,8 @@ def look(weight: Weight, rgb: RGB) -> Look:
 
 def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
     """One pass of the network over the picture through each frame, or the middles of all where those show it whole."""
-    across = width_needed(rgb, frames, weight.frame_px)
     size_px = weight.frame_px
-    if across <= weight.narrow_px:
+    if weight.narrow_px and (across := width_needed(rgb, frames, size_px)) <= weight.narrow_px:
         frames = [frame @ np.diag([across / size_px[0], 1.0, 1.0]) for frame in frames]
         size_px = across, size_px[1]
     outputs = weight.run(np.stack([warp(rgb, frame, size_px) for frame in frames]))

@@ -1,7 +1,7 @@
 """A trained row network as it reads frames narrower than those it learned from: as if black went on beside them.
 
-A picture of one digit fills a fifth of its frame, and what stands beside it is black. Cut off, two thirds of the
-arithmetic are saved; but a convolution takes what is beyond its frame for zeros, which is a grey of the picture, and
+A picture of one digit fills a fifth of its frame, and what stands beside it is black. Cut off, half of the
+arithmetic is saved; but a convolution takes what is beyond its frame for zeros, which is a grey of the picture, and
 nothing that the network saw so near to a digit. Here each convolution is given what black comes to in its layer.
 """
 
