@@ -16,8 +16,8 @@ digits/wild-4 The shipped reader, digits-3: goes on from it for 80 minutes, with
 digits/wild-5 Goes on from it for 92 minutes, every sixth picture a meter's display, cut close, every second of them
               with small last digits. Surer where it is right; strings of MNIST from 98.3 to 98.0 %, so not shipped.
               facevalue train digits/wild-5 --compile --data DIR --from RUN-OF-DIGITS-WILD-4
-digits/wild-6 Goes on from digits/wild-4 for 35 minutes with one block more on the finest map; reads no display better, and
-              is not shipped.
+digits/wild-6 Goes on from digits/wild-4 for 35 minutes with one block more on the finest map. Reads no display better,
+              so not shipped.
               facevalue train digits/wild-6 --data DIR --from digits-3
 digits/tiny   A minute or two, to try the way from drawing to reading.
 """
