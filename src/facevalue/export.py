@@ -21,7 +21,7 @@ from facevalue.assembly import make_network, make_source
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, Floats, make_codec
-from facevalue.codecs.digits import COLUMN_PX, MOST_DIGITS, MOST_OF_WHOLE, STEP_PX
+from facevalue.codecs.digits import COLUMN_PX, MOST_DIGITS, STEP_PX
 from facevalue.codecs.needles import log_softmax
 from facevalue.ending import ending_by_signal
 from facevalue.errors import MissingExtraError, ModelError, SettingError, StoppedError
@@ -115,11 +115,12 @@ def export(
         **(notes or {}),
     }
     source = source or make_source(recipe, data or data_of(run_dir))
+    trained = Exported(network, codec)
 
     def expected(pictures: NDArray[np.uint8]) -> dict[str, Floats]:
         with torch.inference_mode():
-            outputs = network(torch.from_numpy(pictures).permute(0, 3, 1, 2))
-        return {head.name: outputs[head.name].numpy() for head in codec.heads}
+            outputs = trained(torch.from_numpy(pictures))
+        return dict(zip(trained.names, (output.numpy() for output in outputs), strict=True))
 
     return write_weight(out, recipe, network, metadata, source, expected)
 
@@ -164,7 +165,7 @@ def write_weight(
     narrow_px = 0
     if isinstance(network, RowNet):
         network = NarrowRowNet(network, recipe.frame_px)
-        narrow_px = int(across * MOST_OF_WHOLE / STEP_PX) * STEP_PX
+        narrow_px = network.narrow_px
         shapes[2] = STEP_PX * torch.export.Dim("steps", min=2, max=across // STEP_PX)
     module = Exported(network, make_codec(recipe.codec)).eval()
     example = torch.zeros(2, down, narrow_px or across, 3, dtype=torch.uint8)

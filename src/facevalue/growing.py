@@ -7,7 +7,6 @@ Shlens 2016, "Net2Net: accelerating learning via knowledge transfer", its deeper
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
@@ -27,12 +26,11 @@ def grown(
     trained, theirs: of the parent.  fresh: of the recipe's network before training, as ``state_dict`` gives them.
     Raises SettingError where the networks differ in more than blocks that are added.
     """
-    as_theirs = dataclasses.replace(recipe, blocks=theirs.blocks)
     of_network = (
         *("kind", "codec", "network", "size_px", "width_px", "widths"),
         *("hidden", "squeeze", "channels", "kernel", "activations"),
     )
-    others = [name for name in of_network if getattr(as_theirs, name) != getattr(theirs, name)]
+    others = [name for name in of_network if getattr(recipe, name) != getattr(theirs, name)]
     if theirs.blocks == recipe.blocks and not others:
         return dict(trained)
     grows = len(theirs.blocks) == len(recipe.blocks) and all(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from facevalue.codecs.digits import MOST_OF_WHOLE, STEP_PX
 from facevalue.networks.rownet import RowNet
 
 
@@ -66,6 +67,7 @@ class NarrowRowNet(RowNet):
             self.add_module(name, part)
         self.of_each, self.places = network.of_each, network.places
         self.across_px, down_px = size_px
+        self.narrow_px = int(self.across_px * MOST_OF_WHOLE / STEP_PX) * STEP_PX  # the widest of narrow frames
         self.frame = Frame()
         black = torch.zeros(1, 3, down_px, 4 * self.across_px, dtype=torch.uint8)
         inputs = middle_columns(network, black)
