@@ -6,6 +6,7 @@ Most tests ask the app itself; those of sockets, processes and signals start ``f
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import importlib.util
 import io
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,6 +35,7 @@ from PIL import Image
 
 from facevalue.cli import main
 from facevalue.errors import FaceValueError
+from facevalue.service import runtime
 from facevalue.service.app import make_app
 from facevalue.service.limits import Limits, Settings
 from facevalue.service.page import POLICY
@@ -154,6 +157,12 @@ def test_the_overlay_is_a_jpeg_with_a_caption_below_the_picture(client: TestClie
 FORM = {"file": ("clock.jpg", CLOCK.read_bytes())}
 
 
+def form_in(charset: str, name: bytes) -> dict[str, Any]:
+    """A form with one file, no picture, whose name is in that charset."""
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + name + b'"\r\n\r\nnothing\r\n--x--\r\n'
+    return {"content": body, "headers": {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}}
+
+
 @pytest.mark.parametrize(
     ("status", "code", "query", "sent"),
     [
@@ -186,6 +195,8 @@ FORM = {"file": ("clock.jpg", CLOCK.read_bytes())}
             },
             id="a form cut off",
         ),
+        pytest.param(400, "form", "", form_in("undefined", b"a.jpg"), id="a charset that refuses everything"),
+        pytest.param(422, "picture", "", form_in("utf-7", b"+2AA-.jpg"), id="a name with half a character"),
         pytest.param(415, "type", "", {"json": {"url": "http://localhost/clock.jpg"}}, id="JSON, of an address even"),
         pytest.param(415, "type", "", {"content": b"x"}, id="no type"),
         pytest.param(422, "query", "?kind=tower", {"files": FORM}, id="a kind that is not here"),
@@ -231,6 +242,7 @@ def test_a_fault_of_ours_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with TestClient(make_app(Settings(threads=1)), raise_server_exceptions=False) as client:
         answer = client.post("/v1/read", files=FORM)
         assert (answer.status_code, answer.json()["code"]) == (500, "fault")
+        assert (answer.headers["cache-control"], answer.headers["content-security-policy"]) == ("no-store", POLICY)
         assert client.get("/nowhere").status_code == 404
         assert client.get("/v1/read").status_code == 405
         counts = client.get("/metrics").text
@@ -528,8 +540,10 @@ def test_hostile_uploads_are_refused_or_read() -> None:
 
 STARTED_WITH = """
 import sys
+from facevalue.service import running
 from facevalue.service.limits import Limits, Settings
 from facevalue.service.running import serve_command
+running.HEAD_SECONDS = 1.0 if sys.argv[3:] else running.HEAD_SECONDS
 serve_command(Settings(limits=Limits(**eval(sys.argv[1]))), "127.0.0.1", 0, int(sys.argv[2]))
 """
 
@@ -537,8 +551,8 @@ serve_command(Settings(limits=Limits(**eval(sys.argv[1]))), "127.0.0.1", 0, int(
 class Service:
     """A process of its own, at a free port."""
 
-    def __init__(self, workers: int = 1, **limits: float) -> None:
-        command = [sys.executable, "-c", STARTED_WITH, repr(limits), str(workers)]
+    def __init__(self, workers: int = 1, impatient: bool = False, **limits: float) -> None:
+        command = [sys.executable, "-c", STARTED_WITH, repr(limits), str(workers), *["impatient"] * impatient]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         line = self.process.stderr.readline()
@@ -596,6 +610,30 @@ def test_a_body_that_dawdles_is_408_and_a_head_without_end_is_cut() -> None:
                 for _ in range(10_000):
                     endless.sendall(b"X-A: " + b"a" * 1000 + b"\r\n")
         service.wait_for_requests(0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "after"),
+    [
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n", id="an empty line"),
+        pytest.param(
+            b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b"x", id="an answered one's body"
+        ),
+        pytest.param(b"", b"GET /healthz HT", id="half a head"),
+    ],
+)
+def test_a_connection_on_which_no_head_comes_is_closed(request_: bytes, after: bytes) -> None:
+    with (
+        Service(impatient=True) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection,
+    ):
+        if request_:
+            connection.sendall(request_)
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 ")
+        connection.sendall(after)
+        rest = connection.recv(1 << 16)
+        while rest:  # the rest of the answer; then the end, long before the connection's own patience
+            rest = connection.recv(1 << 16)
 
 
 def test_a_full_line_is_429_and_sigterm_finishes_what_runs() -> None:
@@ -688,6 +726,31 @@ def test_the_runtime_is_checked_by_its_sums(tmp_path: Path, monkeypatch: pytest.
         find_runtime(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert find_runtime(None) is None
+
+
+def test_what_is_damaged_in_the_cache_is_fetched_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = runtime.cache_folder()
+    place.mkdir(parents=True)
+    (place / "ort.wasm.min.mjs").write_bytes(b"damaged")
+    content = {name: name.encode() for name in FILES}
+    monkeypatch.setattr(runtime, "FILES", {name: hashlib.sha256(data).hexdigest() for name, data in content.items()})
+
+    def pack(npm: str, folder: Path) -> Path:
+        assert npm == "/bin/npm"
+        with tarfile.open(folder / "package.tgz", "w:gz") as archive:
+            for name, data in content.items():
+                member = tarfile.TarInfo(f"package/dist/{name}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        return folder / "package.tgz"
+
+    monkeypatch.setattr(runtime, "pack", pack)
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    assert runtime.fetch_runtime() == place
+    assert {name: (place / name).read_bytes() for name in FILES} == content
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert runtime.fetch_runtime() == place  # and once whole it is not fetched again
 
 
 def test_fetching_without_npm_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

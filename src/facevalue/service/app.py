@@ -46,7 +46,10 @@ from facevalue.service.schema import (
 )
 from facevalue.service.uploads import take_pictures
 
-ABOUT = "Reads instruments from pictures: the time off a clock, the value off digits; and says when it is not sure."
+ABOUT = (
+    "Reads instruments from pictures: the time off a clock, the value off a dial, the number off digits; "
+    "and says when it is not sure."
+)
 SHOWN_TOKEN = Security(HTTPBearer(auto_error=False))
 TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 

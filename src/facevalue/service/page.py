@@ -33,6 +33,11 @@ HEADERS = (
 )
 
 
+def guarding(path: str) -> list[tuple[bytes, bytes]]:
+    """The headers of the answer at that address."""
+    return [*HEADERS, (b"cache-control", b"no-store" if path.startswith("/v1/") else b"no-cache")]
+
+
 class Guarded:
     """An ASGI app whose every answer carries the headers above, and is kept in no cache without being asked after."""
 
@@ -43,11 +48,10 @@ class Guarded:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        caching = b"no-store" if scope["path"].startswith("/v1/") else b"no-cache"
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS, (b"cache-control", caching)]
+                message["headers"] = [*message["headers"], *guarding(scope["path"])]
             await send(message)
 
         await self.app(scope, receive, send_guarded)

@@ -19,6 +19,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from facevalue.service.page import guarding
+
 CODES = {404: "address", 405: "method"}
 
 
@@ -62,4 +64,6 @@ def answer_with_json(app: FastAPI, count: Callable[[str], None]) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        return told(Refused(500, "fault", "a fault of this program, which its log tells more of"))
+        answer = told(Refused(500, "fault", "a fault of this program, which its log tells more of"))
+        answer.raw_headers.extend(guarding(request.url.path))  # no middleware of ours lies outside of this one
+        return answer

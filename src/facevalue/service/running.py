@@ -41,7 +41,11 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 class PatientOnce(HttpToolsProtocol):
-    """uvicorn's protocol, which alone would wait for ever for the end of a request's head, however long it grows."""
+    """uvicorn's protocol, which alone would wait for ever for the end of a request's head, however long it grows.
+
+    It would also wait for ever where something came that begins no head: an empty line between two requests, the body
+    of one that is answered already.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,12 +64,14 @@ class PatientOnce(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES:
-            self.transport.close()
-        elif self._head_due is None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.close()
+                return
+        elif self.cycle is None or not self.cycle.response_complete:
+            return  # waiting for the first head, which is timed, or answering
+        if self._head_due is None:
             self._head_due = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -63,19 +63,24 @@ def check_files(folder: Path) -> None:
 
 
 def fetch_runtime() -> Path:
-    """Fetch the package with npm into the cache, unless it is there. Raises FaceValueError, MissingExtraError."""
+    """Fetch the package with npm into the cache, unless it is there whole. Raises FaceValueError, MissingExtraError."""
     place = cache_folder()
     if place.is_dir():
-        check_files(place)
-        return place
-    if shutil.which("npm") is None:
+        try:
+            check_files(place)
+        except FaceValueError:
+            shutil.rmtree(place)
+        else:
+            return place
+    npm = shutil.which("npm")
+    if npm is None:
         raise MissingExtraError(
             f"--fetch-web needs npm, which is not installed; or unpack onnxruntime-web {VERSION} and give its folder "
             "dist with --web-runtime"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
-        archive = pack(Path(temporary))
+        archive = pack(npm, Path(temporary))
         unpacked = Path(temporary, "unpacked")
         unpacked.mkdir()
         with tarfile.open(archive) as package:
@@ -89,9 +94,9 @@ def fetch_runtime() -> Path:
     return place
 
 
-def pack(folder: Path) -> Path:
-    """Let npm put the package's archive into a folder. Raises FaceValueError."""
-    command = ["npm", "pack", "--silent", f"onnxruntime-web@{VERSION}"]
+def pack(npm: str, folder: Path) -> Path:
+    """Let npm, the program at that path, put the package's archive into a folder. Raises FaceValueError."""
+    command = [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

@@ -83,13 +83,18 @@ async def bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, Non
         yield chunk
 
 
+def writable(name: str) -> str:
+    """A file's name as UTF-8 can have it: some charsets bring halves of a character."""
+    return name.encode("utf-8", "replace").decode()
+
+
 async def take_form(request: Request, limits: Limits) -> list[Upload]:
     """The files of a form, in order. Raises Refused."""
     parser = InMemory(request.headers, bounded(request, limits), max_files=limits.files, max_fields=0)
     try:
         form = await parser.parse()
         files = [item for _, item in form.multi_items() if isinstance(item, UploadFile)]
-        uploads = [Upload(file.filename or "-", await file.read()) for file in files]
+        uploads = [Upload(writable(file.filename or "-"), await file.read()) for file in files]
     except MultiPartException as error:
         if "files" in error.message:
             raise Refused(400, "files", f"more than the {limits.files} files allowed in a request") from error
@@ -98,6 +103,8 @@ async def take_form(request: Request, limits: Limits) -> list[Upload]:
                 400, "form", "a form field that is no file; kind, top and overlay belong in the address: ?kind=digits"
             ) from error
         raise Refused(400, "form", f"not a form that can be taken apart: {error.message}") from error
+    except UnicodeError as error:
+        raise Refused(400, "form", "not a form that can be taken apart: a name in no such charset") from error
     finally:
         parser.close()
     if not parser.ended:
