@@ -45,6 +45,25 @@ def test_what_can_be(value: str, number: float | None, minutes: int, limits: Lim
     assert (doubted.plausible, doubted.why, doubted.good) == (not objection, objection, BEFORE)
 
 
+@pytest.mark.parametrize(
+    ("before", "value", "number", "minutes", "period", "objection"),
+    [
+        pytest.param(719.0, "12:01", 1.0, 2, 720, "", id="a clock past twelve"),
+        pytest.param(1.0, "11:59", 719.0, 2, 720, "", id="a clock set back past twelve"),
+        pytest.param(719.0, "12:31", 31.0, 2, 720, "too fast: +32 in 2 min after x", id="too far past twelve"),
+        pytest.param(9.9, "0.1", 0.1, 2, 10, "", id="a dial past its top"),
+        pytest.param(9.9, "0.1", 0.1, 2, None, "too fast: -9.8 in 2 min after x", id="a dial that has ends"),
+    ],
+)
+def test_what_comes_round_is_compared_the_shorter_way(
+    before: float, value: str, number: float, minutes: int, period: float | None, objection: str
+) -> None:
+    limits = Limits(most_per_hour=61.0 if period == 720 else 6.0)
+    good = Good("x", before, NOON)
+    verdict = judge(good, value, number, NOON + timedelta(minutes=minutes), True, limits, period)
+    assert verdict.why == objection
+
+
 def test_play_of_the_last_drum_never_adds_up() -> None:
     """A counter read a little lower each time still stands where it stood."""
     good: Good | None = Good("0042", 42.3, NOON)

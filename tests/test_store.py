@@ -274,6 +274,22 @@ def test_a_kill_between_storing_and_forgetting_doubles_nothing(open_keeper: Open
     assert [line.partition(": ")[2] for line in said] == ["a damaged line is left out", "1 reading that waited stored"]
 
 
+def test_a_spool_is_read_while_it_is_written_to(tmp_path: Path) -> None:
+    """Lines longer than a block, and one that comes while those before it are given out."""
+    large = replace(record(1, 41), picture=bytes(range(256)) * 6000)
+    with closing(Spool(tmp_path / "spool.jsonl")) as spool:
+        spool.append(record(0, 40))
+        spool.append(large)
+        given = []
+        for row, end in spool.lines():
+            if not given:
+                spool.append(record(2, 42))
+            given.append(row)
+            spool.take(end)
+        assert given == [record(0, 40), large, record(2, 42)]
+        assert not spool
+
+
 def test_a_spool_has_one_owner(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.jsonl")
     with pytest.raises(FaceValueError, match="another facevalue watch has this spool"):
@@ -295,18 +311,18 @@ def test_a_full_disk(open_keeper: Open, tmp_path: Path, monkeypatch: pytest.Monk
     keeper = open_keeper(address, tmp_path, said)
     keeper.keep(record(0, 40))
     size = (tmp_path / "spool.jsonl").stat().st_size
-    write = os.pwrite
+    write = os.write
     room = 10
 
-    def pwrite(file: int, data: bytes, offset: int) -> int:
+    def full(file: int, data: bytes) -> int:
         nonlocal room
         if not room:
             raise OSError(errno.ENOSPC, "No space left on device")
-        written = write(file, data[:room], offset)
+        written = write(file, data[:room])
         room -= written
         return written
 
-    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "write", full)
     for minute in (1, 2):
         keeper.keep(record(minute, 40 + minute))
     assert keeper.unsaved == 2
@@ -324,14 +340,14 @@ def test_a_full_disk(open_keeper: Open, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_picture_goes_before_its_reading_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(tmp_path / "spool.jsonl")
-    write = os.pwrite
+    write = os.write
 
-    def pwrite(file: int, data: bytes, offset: int) -> int:
+    def full(file: int, data: bytes) -> int:
         if len(data) > 1000:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(file, data, offset)
+        return write(file, data)
 
-    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "write", full)
     spool.append(replace(record(0, 40), picture=b"x" * 5000))
     (kept, _), *others = spool.lines()
     assert (kept is not None and kept.number, kept is not None and kept.picture, others) == (40, None, [])
@@ -344,7 +360,7 @@ def test_memory_is_bounded(open_keeper: Open, tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(keeper_module, "MOST_IN_MEMORY", 2)
-    monkeypatch.setattr(os, "pwrite", fail)
+    monkeypatch.setattr(os, "write", fail)
     (tmp_path / "readings.db").mkdir()
     keeper = open_keeper(str(tmp_path / "readings.db"), tmp_path, said)
     for minute in range(3):

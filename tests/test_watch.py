@@ -102,6 +102,12 @@ def test_a_folder_is_read_once() -> None:
     }
 
 
+def test_a_pipe_in_the_folder_is_no_picture() -> None:
+    put(Path("pictures"), "b.png", "004217", 0)
+    os.mkfifo("pictures/a.png")
+    assert watch("pictures", "--once").stdout.split()[2] == "004217"
+
+
 def test_one_picture_that_is_written_over() -> None:
     put(Path(), "now.png", "004217", 0)
     assert watch("now.png", "--once").stdout.split()[2] == "004217"
@@ -478,6 +484,28 @@ def test_a_table_and_a_drawing() -> None:
     assert not list(Path().glob(".*unfinished*"))
     assert "expected a .png, .svg or .pdf file" in log("--plot", "out.gif").stderr
     assert "can't write none/out.csv" in log("--csv", "none/out.csv").stderr
+
+
+def test_what_nobody_believes_yet_is_drawn_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line gives the axis its ends then."""
+    from matplotlib.figure import Figure
+
+    drawn: list[tuple[float, ...]] = []
+
+    def note(figure: Figure, path: Path, **_: object) -> None:
+        (axes,) = figure.axes
+        drawn.append((*axes.get_ylim(), *axes.lines[-1].get_ydata()))
+        path.touch()
+
+    put(Path("pictures"), "0.png", "004217", 0)
+    put(Path("pictures"), "1.png", "004219", 60)
+    watch("pictures", "--once", "--digits", "5")
+    monkeypatch.setattr(Figure, "savefig", note)
+    assert log("--plot", "out.png").exit_code == 0
+    ((low, high, *numbers),) = drawn
+    assert numbers == pytest.approx([4217, 4219], abs=0.2)
+    assert low < 4217
+    assert high > 4219
 
 
 @pytest.mark.usefixtures("stored")

@@ -22,7 +22,9 @@ from facevalue.camera import Crop
 from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, PictureError
+from facevalue.metrics import DAY_HALF_MINUTES
 from facevalue.reader import Reader
+from facevalue.reading import Reading
 from facevalue.watching.history import line_of
 from facevalue.watching.keeper import Backoff, Keeper
 from facevalue.watching.pictures import Album, make_album
@@ -66,6 +68,7 @@ class Watch:
     def read(self, shot: Shot) -> Record:
         """Read a picture; one that can't be read gives a record that says why."""
         value, number, confidence, uncertain, problem = "", None, 0.0, True, shot.problem
+        period: float | None = None
         kept: tuple[str | None, bytes | None] = (None, None)
         if shot.rgb is not None:
             try:
@@ -73,7 +76,7 @@ class Watch:
                 kept = self.album.keep(shot, rgb, self.say)
                 reading = self.reader.read(rgb)
                 value, confidence, uncertain = reading.value, reading.confidence, reading.uncertain
-                number = None if math.isnan(reading.number) else reading.number
+                number, period = None if math.isnan(reading.number) else reading.number, period_of(reading)
                 if self.decimals is not None:
                     value, number = place_point(value, number, self.decimals)
             except PictureError as error:
@@ -94,7 +97,15 @@ class Watch:
             picture_hash=shot.picture_hash,
             picture_file=kept[0],
             picture=kept[1],
+            period=period,
         )
+
+
+def period_of(reading: Reading) -> float | None:
+    """After how much the instrument is where it was: a clock, a dial whose scale is a full turn; None for others."""
+    if reading.kind == "clock":
+        return float(DAY_HALF_MINUTES)
+    return abs(reading.scale.high - reading.scale.low) if reading.scale is not None and reading.scale.full else None
 
 
 def say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -104,11 +105,12 @@ def draw_history(path: Path, entries: Sequence[Entry]) -> None:
         believed = [(entry.time, entry.good_number) for entry in entries if entry.source == source]
         times, numbers = split_known(believed)
         axes.step(times, numbers, where="post", color=f"C{index}", marker=".", label=source)
-    low, high = axes.get_ylim()
+    low, high = axes.get_ylim() if any(entry.good_number is not None for entry in entries) else (-math.inf, math.inf)
     doubted = [(entry.time, entry.number) for entry in entries if entry.uncertain or not entry.plausible]
     times, numbers = split_known(doubted)
     axes.plot(times, numbers.clip(low, high), "x", color="#b3261e", clip_on=False, label="not believed")
-    axes.set_ylim(low, high)
+    if math.isfinite(low):
+        axes.set_ylim(low, high)
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     here = datetime.now().astimezone().tzinfo
     axes.xaxis.set_major_locator(locator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,14 +67,21 @@ def last_unit(value: str) -> float:
 
 
 def judge(
-    before: Good | None, value: str, number: float | None, time: datetime, certain: bool, limits: Limits
+    before: Good | None,
+    value: str,
+    number: float | None,
+    time: datetime,
+    certain: bool,
+    limits: Limits,
+    period: float | None = None,
 ) -> Verdict:
     """Whether a reading can be, after the last one that was believed.
 
-    number: None where it can't be told.  certain: whether the reader is sure.  A counter that stands still is read
-    with some play of its last drum: up to half of its last digit below the reading before counts as standing still.
+    number: None where it can't be told.  certain: whether the reader is sure.  period: after how much it is where it
+    was, as a clock after 720 minutes; None for what never is.  A counter that stands still is read with some play of
+    its last drum: up to half of its last digit below the reading before counts as standing still.
     """
-    why = find_objection(before, value, number, time, limits)
+    why = find_objection(before, value, number, time, limits, period)
     if why or not certain or number is None:
         return Verdict(not why, why, before)
     if limits.rises and before is not None and number < before.number:
@@ -81,7 +89,9 @@ def judge(
     return Verdict(True, "", Good(value, number, time))
 
 
-def find_objection(before: Good | None, value: str, number: float | None, time: datetime, limits: Limits) -> str:
+def find_objection(
+    before: Good | None, value: str, number: float | None, time: datetime, limits: Limits, period: float | None = None
+) -> str:
     """What speaks against a reading, "" where nothing does."""
     shown = sum(character.isdigit() or character == "?" for character in value)
     if limits.digits is not None and shown != limits.digits:
@@ -91,6 +101,8 @@ def find_objection(before: Good | None, value: str, number: float | None, time: 
     if before is None:
         return ""
     change, unit = number - before.number, last_unit(value)
+    if period is not None:  # the shorter way round
+        change = math.remainder(change, period)
     if limits.rises and change < -unit / 2:
         return f"backwards: {before.value} was read before"
     hours = max((time - before.time).total_seconds(), 0.0) / 3600

@@ -175,7 +175,9 @@ class FolderSource:
                 if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
                     path = os.path.join(folder, name)
                     with contextlib.suppress(OSError):  # it is gone again
-                        found[os.path.relpath(path, self._path)] = os.stat(path)
+                        status = os.stat(path)
+                        if stat.S_ISREG(status.st_mode):  # a pipe could be waited for for ever
+                            found[os.path.relpath(path, self._path)] = status
         return found
 
     def _recall(self, stored: Iterable[tuple[str, datetime]], files: dict[str, os.stat_result]) -> set[str]:

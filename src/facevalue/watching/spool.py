@@ -22,6 +22,9 @@ try:
 except ModuleNotFoundError:  # not on Windows
     locks = None
 
+CLOSED_ON_EXEC, UNTRANSLATED = getattr(os, "O_CLOEXEC", 0), getattr(os, "O_BINARY", 0)  # the second is of Windows
+BLOCK = 1 << 20
+
 
 def default_folder() -> Path:
     """Where spools lie: what systemd's StateDirectory= gives, or the user's own folder for such things."""
@@ -46,7 +49,7 @@ class Spool:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | CLOSED_ON_EXEC | UNTRANSLATED, 0o600)
         except OSError as error:
             raise FaceValueError(f"{path}: can't keep a spool there ({error.strerror}); choose with --spool") from error
         if locks is not None:
@@ -64,11 +67,15 @@ class Spool:
         """Drop what a kill left of a line that was being written; the size of the rest."""
         size = os.fstat(self._file).st_size
         at = size
-        while at and os.pread(self._file, 1, at - 1) != b"\n":
+        while at and self._read_at(at - 1, 1) != b"\n":
             at -= 1
         if at != size:
             os.ftruncate(self._file, at)
         return at
+
+    def _read_at(self, at: int, count: int) -> bytes:
+        os.lseek(self._file, at, os.SEEK_SET)
+        return os.read(self._file, count)
 
     def __bool__(self) -> bool:
         return self._taken < self._size
@@ -86,8 +93,9 @@ class Spool:
         line = to_line(record)
         try:
             written = 0
+            os.lseek(self._file, self._size, os.SEEK_SET)
             while written < len(line):
-                written += os.pwrite(self._file, line[written:], self._size + written)
+                written += os.write(self._file, line[written:])
             os.fsync(self._file)
         except OSError:
             with contextlib.suppress(OSError):
@@ -97,11 +105,11 @@ class Spool:
 
     def lines(self) -> Iterator[tuple[Record | None, int]]:
         """The readings that are not in the database, oldest first, and where each ends; None for a damaged line."""
-        with os.fdopen(os.dup(self._file), "rb") as file:
-            file.seek(self._taken)
-            end = self._taken
-            for line in file:
-                end += len(line)
+        end, begun = self._taken, b""
+        while block := self._read_at(end + len(begun), BLOCK):
+            *lines, begun = (begun + block).split(b"\n")
+            for line in lines:
+                end += len(line) + 1
                 yield from_line(line), end
 
     def take(self, end: int) -> None:

@@ -38,7 +38,8 @@ class Record:
     source: the name of what is watched; identity: of the picture within it, the same whenever it is read again.
     time: when the picture was taken.  value, number, confidence, uncertain, model: of the Reading, the number None
     where it can't be told; problem: why there is none, "" where there is.  picture_hash: SHA-256.  picture_file,
-    picture: the file that it is kept in, or its JPEG bytes, None where it is not kept so.
+    picture: the file that it is kept in, or its JPEG bytes, None where it is not kept so.  period: after how much the
+    instrument is where it was, see ``plausibility.judge``; not stored.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Record:
     picture_hash: str
     picture_file: str | None = None
     picture: bytes | None = None
+    period: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class Store:
         if record.problem:
             return Verdict(False, record.problem, before)
         certain = not record.uncertain
-        return judge(before, record.value, record.number, record.time, certain, self.limits)
+        return judge(before, record.value, record.number, record.time, certain, self.limits, record.period)
 
     def _verdict_of(self, record: Record) -> Verdict:
         same = (READINGS.c.source == record.source) & (READINGS.c.identity == record.identity)
