@@ -131,7 +131,7 @@ def width_needed(rgb: RGB, frames: Sequence[NDArray[np.float64]], frame_px: tupl
     """
     height, width = rgb.shape[:2]
     corners = np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]], dtype=np.float64)
-    reach = float(np.abs(np.linalg.solve(np.stack(frames), corners)[:, 0]).max()) * frame_px[0]
+    reach = float(np.abs(np.linalg.solve(np.stack(frames), corners[None])[:, 0]).max()) * frame_px[0]
     return math.ceil((reach + 2 * BESIDE_PX) / STEP_PX - 1e-6) * STEP_PX
 
 
