@@ -243,6 +243,22 @@ def test_the_command_changes_the_calibration_and_nothing_else(tiny_weight: Path,
     assert held_out["count"] == len(readings)
 
 
+def test_a_shipped_weight_is_not_written_to_however_it_is_named(
+    tiny_weight: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "weights"
+    shipped.mkdir()
+    shutil.copy(tiny_weight, shipped / "clock-0.onnx")
+    (tmp_path / "linked").symlink_to(shipped)
+    monkeypatch.setattr("facevalue.reader.WEIGHTS", shipped)
+    monkeypatch.chdir(tmp_path)
+    for name in ("weights/clock-0.onnx", "weights/../weights/clock-0.onnx", "linked/clock-0.onnx"):
+        done = CliRunner().invoke(main, ["calibrate", name, "--data", str(drawn)])
+        assert done.exit_code == 2
+        assert "clock-0 is a shipped weight: copy its file first" in done.stderr
+    assert (shipped / "clock-0.onnx").read_bytes() == tiny_weight.read_bytes()
+
+
 @pytest.mark.usefixtures("few_drawn")
 def test_what_is_likelier_wrong_than_right_is_never_answered(tiny_weight: Path, drawn: Path, tmp_path: Path) -> None:
     weight = tmp_path / "mine.onnx"

@@ -323,6 +323,14 @@ def test_overlay(folder: Path) -> None:
         assert (255, 190, 60) in {colour for _, colour in image.getcolors(100_000)}  # the hour hand
 
 
+def test_a_folder_that_is_not_there_has_no_overlay(folder: Path) -> None:
+    (folder / "out.jpg").touch()
+    for place in (".", "out"):
+        result = run("nosuch/", "--overlay", place)
+        assert result.exit_code == 1
+        assert "nosuch/: no such file" in result.stderr
+
+
 def test_an_overlay_takes_the_place_of_overlays_alone(folder: Path) -> None:
     before = (folder / "bright.png").read_bytes()
     result = run("more/bright.png", "--overlay", ".")

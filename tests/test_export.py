@@ -151,6 +151,14 @@ def test_a_place_that_cannot_be_written(tiny_run: Path, tmp_path: Path) -> None:
         export(tiny_run, tmp_path / "nowhere" / "weight.onnx", "tiny-1")
 
 
+def test_a_run_named_by_a_dot_has_a_name(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_run)
+    names: list[str] = []
+    monkeypatch.setattr("facevalue.export.export", lambda run, target, name, data: names.append(name) or target.touch())
+    assert run_export(".").exit_code == 0
+    assert names == [tiny_run.name]
+
+
 def test_the_command(tiny_run: Path, tmp_path: Path) -> None:
     result = run_export(str(tiny_run), "--out", str(tmp_path / "mine-2.onnx"))
     assert result.exit_code == 0

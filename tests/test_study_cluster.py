@@ -141,3 +141,10 @@ def test_files_of_a_worker_elsewhere_are_written_here(tmp_path: Path) -> None:
     cluster.keep(tmp_path, {"same": b"1", "other": b"2"})
     assert (tmp_path / "other").read_bytes() == b"2"
     assert (tmp_path / "same").stat().st_mtime_ns == before
+
+
+def test_a_run_counts_as_measured_only_with_its_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(cluster, "write_whole", lambda path, content: written.append(path.name))
+    cluster.keep(tmp_path, {"measured.json": b"1", "readings.csv": b"2", "run.json": b"3"})
+    assert written == ["run.json", "readings.csv", "measured.json"]

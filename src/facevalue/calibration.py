@@ -269,7 +269,7 @@ def calibrate_command(
     from facevalue.reader import LOOKS, WEIGHTS, find_weight, load_weight
 
     weight_file = find_weight("", weight_file)
-    if weight_file.parent == WEIGHTS:
+    if weight_file.resolve().parent == WEIGHTS.resolve():
         name = weight_file.stem
         raise SettingError(f"{name} is a shipped weight: copy its file first, or give your own as ./{name}")
     weight = load_weight(weight_file, threads=1)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from facevalue.errors import FaceValueError, ModelError
+from facevalue.files import put_in_place
 
 FILE_NAME = "checkpoint.pt"
 
@@ -24,7 +25,7 @@ def write_checkpoint(run_dir: Path, state: dict[str, Any]) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, run_dir / FILE_NAME)
+        put_in_place(temporary, run_dir / FILE_NAME)
     except (OSError, RuntimeError) as error:  # torch's own writer meets a full disk with RuntimeError
         temporary.unlink(missing_ok=True)
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]

@@ -277,7 +277,7 @@ def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
         if path == "-":
             yield Picture(path, sys.stdin.buffer.read() if sys.stdin else b"", Path("stdin.jpg"))
         elif not os.path.isdir(path):
-            yield Picture(path, path, Path(os.path.basename(path)))
+            yield Picture(path, path, Path(os.path.basename(os.path.normpath(path))))
         else:
             try:
                 found = list_pictures(path)

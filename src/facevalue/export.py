@@ -278,7 +278,7 @@ def export_command(trained: Path, out: Path | None, data: Path | None = None) ->
         print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, written again", file=sys.stderr)
         return
     target = out or trained / "weight.onnx"
-    name = out.stem if out else trained.name
+    name = out.stem if out else trained.resolve().name
     export(trained, target, name, data)
     print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)
     print(

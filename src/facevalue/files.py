@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from facevalue.errors import FaceValueError
 from facevalue.images import RGB
 
 SIGNATURE = "drawn by facevalue"
+PATIENCE_SECONDS = 5.0  # for others to let go of a file
 
 
 @contextlib.contextmanager
@@ -27,11 +29,27 @@ def unfinished_file(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
     try:
         yield unfinished
-        os.replace(unfinished, path)
+        put_in_place(unfinished, path)
     except BaseException:
         with contextlib.suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def put_in_place(unfinished: Path, path: Path) -> None:
+    """Rename, over what is there; Windows refuses that while another process reads it, so there it waits.
+
+    Raises OSError.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            os.replace(unfinished, path)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > until:
+                raise
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager

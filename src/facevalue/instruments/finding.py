@@ -309,7 +309,10 @@ def propose(photo: Path, out: Path, dials: Reader | None, digits: Reader) -> lis
     found = find_parts(rgb, dials, digits)
     if not found:
         raise InstrumentError(f"{photo}: no dial and no row of digits is found in it; nothing to propose")
-    picture = os.path.relpath(photo, out.parent)
+    try:
+        picture = os.path.relpath(photo, out.parent)
+    except ValueError:  # on another drive
+        picture = os.path.abspath(photo)
     try:
         out.write_text(describe(found, (rgb.shape[1], rgb.shape[0]), Path(picture).as_posix()), encoding="utf-8")
     except OSError as error:

@@ -22,6 +22,7 @@ from facevalue.errors import FaceValueError, MissingExtraError, StoppedError
 from facevalue.files import make_folder, write_whole
 from facevalue.sources.datasets import DATA_VARIABLE
 from facevalue.studies import Run, carry_out_run, finished_row
+from facevalue.studies.elsewhere import MEASURED
 
 RETRIES = 3  # of a run whose worker dies
 
@@ -65,6 +66,9 @@ def collect(ray: Any, given: dict[Any, Run], done: Callable[[], None]) -> None:
             why = str(error.cause).partition("\n")[0] or type(error.cause).__name__
             failed = failed or f"{run.name}: {why}"
             print(f"{ended}: failed", file=sys.stderr, flush=True)
+        except FaceValueError as error:  # of keep: a full disk
+            failed = failed or f"{run.name}: {error}"
+            print(f"{ended}: failed", file=sys.stderr, flush=True)
         except ray.exceptions.RayError as error:
             failed = failed or f"{run.name}: its worker was lost {1 + RETRIES} times ({type(error).__name__})"
             print(f"{ended}: failed", file=sys.stderr, flush=True)
@@ -93,9 +97,9 @@ def carry_out_there(run: Run, data: Path | None, variable: str | None) -> dict[s
 
 
 def keep(folder: Path, files: dict[str, bytes]) -> None:
-    """Write the files that are not in the folder as they are."""
+    """Write the files that are not in the folder as they are, what says that the others are there last."""
     make_folder(folder)
-    for name, content in files.items():
-        path = folder / name
+    for name in sorted(files, key=lambda name: MEASURED.index(name) if name in MEASURED else -1):
+        path, content = folder / name, files[name]
         if not path.is_file() or path.read_bytes() != content:
             write_whole(path, content)

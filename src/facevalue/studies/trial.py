@@ -60,12 +60,17 @@ def time_network(recipe: Recipe, steps: int) -> tuple[float, float]:
         return a_step, seconds_of(read, steps) / recipe.batch_size
 
 
+def wait_for_cuda() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def seconds_of(work: Callable[[], object], times: int) -> float:
     """Mean of so many times, after one that does not count."""
     work()
+    wait_for_cuda()
     began = time.perf_counter()
     for _ in range(times):
         work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait_for_cuda()
     return (time.perf_counter() - began) / times
