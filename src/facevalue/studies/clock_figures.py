@@ -140,7 +140,7 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.35 if named else 0.1, y=0.1)
     if named:
-        name_points(axes, points)
+        name_points(axes, [(point.at, max(point.off, LEAST_OFF), point.title) for point in points])
     else:
         places = sorted({point.at for point in points})
         axes.set_xticks(places, [f"{at:g}" for at in places])
@@ -154,28 +154,34 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
     return png_of(figure)
 
 
-NAME_DECADES = 0.5  # that a name takes of the axis
+NAME_WIDTH = 0.3  # of the axes, that a name takes at most
 
 
-def name_points(axes: Axes, points: Sequence[Point]) -> None:
-    """Write the title of each point on its right, one above the other, with a line to it where it had to move."""
-    low, high = (math.log10(end) for end in axes.get_ylim())
+def name_points(axes: Axes, points: Sequence[tuple[float, float, str]], size: float = 6.5) -> None:
+    """Write names on the right of points (x, y, name), one above the other, with a line to it where one had to move.
+
+    The scales and margins of the axes are settled before; the upper end rises where the names need room.
+    """
+    across, up = axes.xaxis.get_transform(), axes.yaxis.get_transform()
+    left, right = across.transform(axes.get_xlim())
+    low, high = up.transform(axes.get_ylim())
     gap = (high - low) / 24
     placed: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda point: point.off):
-        across, up = math.log10(point.at), math.log10(max(point.off, LEAST_OFF))
-        beside = [y for x, y in placed if abs(x - across) < NAME_DECADES]
-        height = max(up, max(beside, default=-math.inf) + gap)
-        placed.append((across, height))
+    for x, y, name in sorted(points, key=lambda point: point[1]):
+        place, height = float(across.transform(x)), float(up.transform(y))
+        beside = [taken for at, taken in placed if abs(at - place) < NAME_WIDTH * (right - left)]
+        height = max(height, max(beside, default=-math.inf) + gap)
+        placed.append((place, height))
         axes.annotate(
-            point.title,
-            (point.at, 10**up),
-            (10 ** (across + 0.05), 10**height),
-            fontsize=6.5,
+            name,
+            (x, y),
+            (across.inverted().transform(place + 0.02 * (right - left)), up.inverted().transform(height)),
+            fontsize=size,
             va="center",
             arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.5, "shrinkB": 3},
         )
-    axes.set_ylim(top=10 ** max(high, *(y + gap for _, y in placed)))
+    top = up.inverted().transform(max(high, *(height + gap for _, height in placed)))
+    axes.set_ylim(top=float(top))
 
 
 def plot_learning(curves: Sequence[Curves]) -> bytes:

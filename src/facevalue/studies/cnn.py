@@ -1,7 +1,7 @@
 """Convolutional networks: a base and its variations on Fashion-MNIST, the best three on CIFAR-10.
 
 13 recipes ──► validation part ──► the best three ──► the same networks trained on CIFAR-10
-           ──► test set ──► each beside the report's figure, and against parameters
+           ──► test set ──► each beside the report's figure, and mistakes against parameters
            ──► a training batch ──► gradients by layer: ten layers plain, with shortcuts, with norms
 """
 
@@ -78,7 +78,7 @@ def choose(outcomes: Sequence[Outcome]) -> list[Experiment]:
 
 
 def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
-    """Each network beside the report's figure, gradients by layer, shares against parameters, and confusions."""
+    """Each network beside the report's figure, gradients by layer, mistakes against parameters, and confusions."""
     groups = by_title(outcomes)
     if not groups:
         return
@@ -102,12 +102,12 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
         )
         yield Drawing("gradients.png", caption, plot_depths(panels, "Ten layers, with and without a way round"))
     sized = [
-        Sized(title, "a seed", about["parameters"], figures_of(group, FASHION, RIGHT))
+        Sized(title, "a seed", about["parameters"], tuple(100 * (1 - share) for share in shares))
         for title, group in groups.items()
-        if (about := group[0].measured) and figures_of(group, FASHION, RIGHT)
+        if (about := group[0].measured) and (shares := figures_of(group, FASHION, RIGHT))
     ]
-    caption = f"Share of {FASHION}'s test set read right against parameters."
-    yield Drawing("parameters.png", caption, plot_sizes(sized, FASHION, "share read right"))
+    caption = f"Mistakes on {FASHION}'s test set against parameters."
+    yield Drawing("parameters.png", caption, plot_sizes(sized, FASHION, "mistakes on the test set, %"))
     of_cifar = rows_of(outcomes, CIFAR, {on_cifar10(TITLES[name]): share for name, share in PUBLISHED_CIFAR.items()})
     if of_cifar:
         caption = f"The three that are best on {FASHION}'s validation part, unchanged on {CIFAR}."
