@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from facevalue import Reader, Scale
 from facevalue.codecs.dial import Eccentricity
@@ -193,6 +193,68 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(browser: Browser, address:
     page.close()
 
 
+AS_FIREFOX = """
+const { get } = Object.getOwnPropertyDescriptor(SVGSVGElement.prototype, "viewBox");
+Object.defineProperty(SVGSVGElement.prototype, "viewBox", {
+  get() { return this.hasAttribute("viewBox") ? get.call(this) : { baseVal: null }; },
+});
+"""
+
+
+def test_works_where_a_drawing_without_a_size_has_none(open_page: Callable[..., Page], address: str) -> None:
+    page = open_page()
+    page.add_init_script(AS_FIREFOX)
+    page.goto(address)
+    page.set_input_files("#file", CLOCK)
+    expect(page.locator("#value")).to_have_text("1:51")
+
+
+@pytest.mark.parametrize("place", ["server", "browser"])
+def test_a_picture_of_a_few_pixels_is_refused(browser: Browser, address: str, tmp_path: Path, place: str) -> None:
+    Image.new("RGB", (5, 7), (90, 90, 90)).save(tmp_path / "tiny.png")
+    page = browser.new_page()
+    page.goto(address)
+    choose(page, "digits")
+    choose(page, place)
+    page.set_input_files("#file", tmp_path / "tiny.png")
+    expect(page.get_by_role("alert")).to_contain_text("5×7 pixels is too small to read; expected at least 8 each way")
+    page.close()
+
+
+def test_a_service_that_was_away_at_first_is_asked_again(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.route("**/v1/kinds", lambda route: route.abort())
+    page.goto(address)
+    expect(page.get_by_role("alert")).to_have_text("The service does not answer. Is it still running?")
+    page.unroute("**/v1/kinds")
+    page.set_input_files("#file", CLOCK)
+    expect(page.locator("#value")).to_have_text("1:51")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
+def test_a_part_of_a_large_photo_is_sent_smaller(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    """As PNG of all its pixels it would be larger than the service takes."""
+    with Image.open(CLOCK) as clock:
+        side = clock.resize((3000, 3000))
+    noise = Image.effect_noise((3000, 3000), 24).convert("RGB")
+    Image.blend(side, noise, 0.1).save(tmp_path / "large.jpg", quality=92)
+    page = open_page()
+    page.set_input_files("#file", tmp_path / "large.jpg")
+    expect(page.locator("#value")).to_have_text("1:51")
+    page.evaluate(
+        """() => { const { fetch } = window; window.sent = [];
+             window.fetch = (address, options) => { sent.push(options.body.size); return fetch(address, options); }; }"""
+    )
+    page.locator("#overlay").focus()
+    page.keyboard.press("Shift+ArrowRight")  # half of it, and a little more
+    expect(page.locator("#region")).to_be_visible()
+    with page.expect_response("**/v1/read**") as answer:
+        page.keyboard.press("Shift+ArrowDown")
+    assert answer.value.status == 200
+    assert 0 < max(page.evaluate("sent")) < 2_000_000
+
+
 def test_a_part_can_be_chosen_by_mouse_and_by_keys(open_page: Callable[..., Page], tmp_path: Path) -> None:
     table = Image.new("RGB", (900, 500), (240, 240, 240))
     with Image.open(COUNTER) as counter:
@@ -233,6 +295,10 @@ def test_a_dial_is_read_on_its_scale(open_page: Callable[..., Page], place: str)
     page.locator("#sweep").select_option("0:360")
     turned = Reader("dial", scale=Scale(0, 30, (0, 360))).read(GAUGE).value
     expect(page.locator("#value")).to_have_text(turned)
+    page.locator("#sweep").select_option("360:0")
+    falling = Reader("dial", scale=Scale(0, 30, (360, 0), clockwise=False)).read(GAUGE).value
+    assert falling != turned
+    expect(page.locator("#value")).to_have_text(falling)
     page.locator("#low").fill("30")
     page.locator("#low").blur()
     expect(page.locator("#problem")).to_have_text("The scale needs two different numbers.")
@@ -269,6 +335,51 @@ def draw_on(page: Page, pad: Locator, strokes: list[list[tuple[float, float]]]) 
         page.mouse.up()
 
 
+def test_a_camera_that_is_refused_too_late_hides_no_reading(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.add_init_script(
+        """navigator.mediaDevices.getUserMedia = () =>
+             new Promise((_, refuse) => { window.refuse = () => refuse(new DOMException("", "NotAllowedError")); });"""
+    )
+    page.goto(address)
+    choose(page, "camera")
+    page.wait_for_function("window.refuse !== undefined")
+    page.set_input_files("#file", CLOCK)
+    expect(page.locator("#value")).to_have_text("1:51")
+    page.evaluate("window.refuse()")
+    page.wait_for_timeout(300)
+    expect(page.locator("#value")).to_have_text("1:51")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    choose(page, "camera")  # refused in time it is said, and stays so whatever else is chosen
+    page.evaluate("window.refuse()")
+    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
+    choose(page, "digits")
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
+    page.close()
+
+
+def test_a_service_that_fails_is_not_asked_five_times_a_second(browser: Browser, address: str) -> None:
+    context = browser.new_context(permissions=["camera"])
+    page = context.new_page()
+    page.goto(address)
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, json={"error": "too busy", "code": "time"})
+
+    page.route("**/v1/read**", refuse)
+    choose(page, "camera")
+    expect(page.get_by_role("alert")).to_have_text("Too busy.")
+    page.wait_for_timeout(1500)
+    assert len(asked) == 1
+    page.unroute("**/v1/read**")
+    choose(page, "digits")  # but at once where something else is wanted
+    expect(page.get_by_role("alert")).to_be_hidden(timeout=1500)
+    context.close()
+
+
 SEVEN = [(0.45, 0.25), (0.58, 0.25), (0.50, 0.77)]
 TWO = [(0.22, 0.3), (0.3, 0.25), (0.33, 0.35), (0.22, 0.75), (0.35, 0.75)]
 
@@ -281,6 +392,23 @@ def test_what_is_written_on_the_pad_is_read(open_page: Callable[..., Page], plac
     expect(page.locator("#choices input[value=digits]")).to_be_checked()
     draw_on(page, page.locator("#pad"), [TWO, SEVEN])
     expect(page.locator("#value")).to_have_text("27")
+    page.evaluate(
+        """() => { // a palm that is put down beside the pen
+          const pad = document.getElementById("pad");
+          const { left, top } = pad.getBoundingClientRect();
+          const touch = (type, pointerId, x, y) => pad.dispatchEvent(new PointerEvent(type, {
+            pointerId, clientX: left + x, clientY: top + y, button: 0, bubbles: true }));
+          pad.setPointerCapture = () => {};
+          touch("pointerdown", 71, 300, 30);
+          touch("pointerdown", 72, 20, 100);
+          touch("pointermove", 72, 30, 20);
+          touch("pointerup", 72, 30, 20);
+          touch("pointermove", 71, 300, 90);
+          touch("pointerup", 71, 300, 90);
+        }"""
+    )
+    expect(page.locator("#value")).to_have_text("271")
+    page.get_by_role("button", name="Take back").click()
     page.get_by_role("button", name="Take back").click()
     expect(page.locator("#value")).to_have_text("2")
     page.get_by_role("button", name="Clear").click()
@@ -292,6 +420,9 @@ def test_fits_screens_of_any_width(open_page: Callable[..., Page], size: tuple[i
     page = open_page(viewport={"width": size[0], "height": size[1]})
     page.set_input_files("#file", CLOCK)
     expect(page.locator("#value")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    choose(page, "dial")
+    expect(page.locator("#sweep")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
@@ -319,6 +450,7 @@ def test_the_addresses_are_listed(browser: Browser, address: str) -> None:
     page.goto(address + "docs")
     expect(page.get_by_role("heading", name="POST /v1/read")).to_be_visible()
     expect(page.get_by_text("429", exact=True).first).to_be_visible()
+    assert "undefined" not in page.locator("body").inner_text()
     page.close()
 
 

@@ -16,7 +16,10 @@ const picture = element("picture");
 const video = element("video");
 
 const BETWEEN_MS = 200; // from one reading of the camera or the pen to the next
+const AFTER_PROBLEM_MS = 3000; // the same, where the last one could not be read
 const CAMERA_PX = 960; // longest side of what is read from the camera
+const PART_PX = 2048; // and of a part of a picture
+const LARGE = 1_000_000; // pixels; a part with more is sent as JPEG, which is a fraction of a PNG
 const HINTS = {
   picture: "Drag over the picture to read only a part of it.",
   camera: "Bring the instrument into the dashed frame, or drag another one.",
@@ -33,12 +36,14 @@ const pad = new Pad(element("pad"), () => readSoon());
 const history = new History(service);
 const region = new Region(overlay, element("whole"), () => readSoon());
 
-let kinds = new Map(); // entries of /v1/kinds by their kind
+let kinds = new Map(); // entries of /v1/kinds by their kind; none before the service has answered
 let file = null; // the picture that was chosen
 let readers = new Map(); // promises of readers in the browser, by kind
 let latest = 0; // number of the newest reading asked for
 let reading = false;
 let again = false;
+let learning = null; // the promise of kinds
+let goOn = () => {}; // ends the time between two readings
 
 const kind = () => choices.elements.kind.value;
 const source = () => choices.elements.source.value;
@@ -59,7 +64,8 @@ function take() {
   }
   if (file === null) return null;
   if (region.shape === null || picture.naturalWidth === 0) return { blob: file, x: 0, y: 0, scale: 1 };
-  return cutOut(picture, picture.naturalWidth, picture.naturalHeight, Infinity, "image/png");
+  const part = cutOut(picture, picture.naturalWidth, picture.naturalHeight, PART_PX, "image/png");
+  return { ...part, type: part.canvas.width * part.canvas.height > LARGE ? "image/jpeg" : "image/png" };
 }
 
 // The region of an image or a video's frame, made smaller where it is longer than longest.
@@ -87,30 +93,43 @@ async function readSoon() {
   reading = true;
   do {
     again = false;
-    await readNow();
-    if (source() !== "picture") await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    const isWell = await readNow();
+    if (source() !== "picture") await pause(isWell ? BETWEEN_MS : AFTER_PROBLEM_MS);
   } while (again || (source() === "camera" && camera.stream !== null));
   reading = false;
 }
 
+// Until so many milliseconds are over, or something else is chosen.
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    goOn = resolve;
+    setTimeout(resolve, milliseconds);
+  });
+}
+
+// Read what is shown; whether nothing went wrong.
 async function readNow() {
-  const taken = take();
-  const asked = ++latest;
-  const asKind = kind();
-  if (taken === null) {
-    showNothing("Nothing read yet.");
-    return;
-  }
+  let asked = latest;
   try {
+    if (kinds.size === 0) await learn(); // the service did not answer when the page was opened
+    const taken = take();
+    asked = ++latest;
+    const asKind = kind();
+    if (taken === null) {
+      showNothing("Nothing read yet.");
+      return true;
+    }
     const result = place() === "browser" ? await readHere(taken, asKind) : await readThere(taken, asKind);
-    if (asked !== latest) return;
+    if (asked !== latest) return true;
     const inWords = place() === "browser" ? "in this browser" : "on the server";
     showReading(result, kinds.get(asKind).calibration.threshold, inWords);
     showMarks(placed(result.marks, taken));
+    return true;
   } catch (error) {
-    if (asked !== latest) return;
+    if (asked !== latest) return true;
     if (error instanceof Problem && error.status === 401) element("token-field").hidden = false;
     showProblem(error.message);
+    return false;
   }
 }
 
@@ -127,7 +146,9 @@ async function readThere({ blob, canvas, type }, asKind) {
   const taken = blob ?? (await canvas.convertToBlob({ type, quality: 0.92 }));
   if (asKind !== "dial") return service.read(taken, asKind);
   const { low, high, sweep } = dialScale();
-  return service.read(taken, asKind, { range: `${low}:${high}`, ...(sweep && { sweep }) });
+  const [start, end] = sweep.split(":").map(Number);
+  const falls = start > end && { direction: "counterclockwise" };
+  return service.read(taken, asKind, { range: `${low}:${high}`, ...(sweep && { sweep }), ...falls });
 }
 
 async function readHere({ blob, canvas }, asKind) {
@@ -145,11 +166,7 @@ async function readHere({ blob, canvas }, asKind) {
   const dial = asKind === "dial" ? dialScale() : {};
   if (dial.sweep !== undefined) dial.sweep = dial.sweep ? dial.sweep.split(":").map(Number) : null;
   if (canvas) return reader.read(fromDrawable(canvas, canvas.width, canvas.height), [1, 1], 4, dial);
-  try {
-    return await reader.readFile(blob, 4, dial);
-  } catch {
-    throw new Problem("This browser can't open the picture; the server may.");
-  }
+  return reader.readFile(blob, 4, dial);
 }
 
 async function loadReader(of) {
@@ -171,6 +188,7 @@ function setView(width, height) {
 }
 
 function showFile(chosen) {
+  camera.stop();
   file = chosen;
   region.set(null);
   showMarks({});
@@ -184,6 +202,7 @@ function showFile(chosen) {
 // Show the parts of the page that go with what is chosen; what was asked for before is not shown any more.
 function arrange() {
   latest += 1;
+  goOn();
   const from = source();
   const hasPicture = from === "picture" && file !== null;
   element("empty").hidden = from !== "picture" || hasPicture;
@@ -199,7 +218,7 @@ function arrange() {
   element("privacy").textContent = PRIVACY[place()];
   element("dial").hidden = kind() !== "dial";
   for (const option of choices.elements.kind) {
-    option.disabled = !kinds.has(option.value) || (from === "pad" && option.value !== "digits");
+    option.disabled = (kinds.size > 0 && !kinds.has(option.value)) || (from === "pad" && option.value !== "digits");
   }
 }
 
@@ -242,17 +261,23 @@ picture.addEventListener("load", () => setView(picture.naturalWidth, picture.nat
 choices.addEventListener("submit", (event) => event.preventDefault());
 choices.addEventListener("change", ({ target }) => {
   if (target.name === "source") changeSource();
-  if (target.name === "kind" && source() === "camera") region.set(guide());
+  if (target.name === "kind" && camera.stream !== null) region.set(guide());
   if (target.id === "token") {
     service.token = target.value.trim();
     readers = new Map();
     history.load();
   }
   if (target.name !== "source") {
-    showMarks({});
     arrange();
+    if (source() === "camera" && camera.stream === null) return; // what is said of the camera stands
+    showMarks({});
     readSoon();
   }
+});
+video.addEventListener("resize", () => {
+  if (camera.stream === null) return;
+  setView(video.videoWidth, video.videoHeight); // a phone that is turned
+  region.set(guide());
 });
 element("choose").addEventListener("click", () => element("file").click());
 element("another").addEventListener("click", () => element("file").click());
@@ -280,15 +305,21 @@ document.addEventListener("paste", (event) => takeOver(event.clipboardData));
 
 function takeOver(data) {
   const found = [...data.files].find(({ type }) => type.startsWith("image/")) ?? data.files[0];
-  if (found !== undefined) {
-    camera.stop();
-    showFile(found);
-  }
+  if (found !== undefined) showFile(found);
 }
 
 window.addEventListener("pagehide", () => camera.stop());
 
-async function begin() {
+// What the service reads, and what it has: asked once, and again where there was no answer.
+function learn() {
+  learning ??= ask().catch((error) => {
+    learning = null;
+    throw error;
+  });
+  return learning;
+}
+
+async function ask() {
   const what = await service.kinds();
   kinds = new Map(what.kinds.map((of) => [of.kind, of]));
   element("token-field").hidden = !what.token_wanted;
@@ -296,7 +327,7 @@ async function begin() {
   inBrowser.disabled = !what.in_browser;
   if (!what.in_browser) inBrowser.parentElement.title = "Needs: facevalue serve --fetch-web";
   if (what.log) history.begin();
-  changeSource();
+  arrange();
 }
 
-begin().catch((error) => showProblem(error.message));
+learn().then(changeSource, (error) => showProblem(error.message));

@@ -19,6 +19,7 @@ export class Camera {
         video: { facingMode: "environment", width: { ideal: 1280 }, height: { ideal: 960 } },
       });
     } catch (error) {
+      if (asked !== this.wanted) return false;
       throw new Error(reasonOf(error));
     }
     if (asked !== this.wanted) {
@@ -27,8 +28,14 @@ export class Camera {
     }
     this.stream = stream;
     this.video.srcObject = stream;
-    await this.video.play();
-    return true;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (asked !== this.wanted) return false;
+      this.stop();
+      throw new Error(reasonOf(error));
+    }
+    return asked === this.wanted;
   }
 
   stop() {

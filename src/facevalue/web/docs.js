@@ -13,7 +13,8 @@ function list(title, rows) {
   return rows.length ? [made("h3", title), terms] : [];
 }
 
-function typeOf({ type, enum: values, default: usual, minimum, maximum }) {
+function typeOf({ anyOf = [], default: usual, ...one }) {
+  const { type, enum: values, minimum, maximum } = anyOf.find(({ type }) => type !== "null") ?? one;
   const range = values?.join(", ") ?? (minimum === undefined ? type : `${minimum} to ${maximum}`);
   return usual === undefined ? range : `${range}; ${usual} where not given`;
 }

@@ -29,8 +29,12 @@ export class History {
     this.service = service;
     this.entries = [];
     this.asked = 0;
+    this.chosen = ""; // by hand
     element("since").addEventListener("change", () => this.load());
-    element("watched").addEventListener("change", () => this.show());
+    element("watched").addEventListener("change", ({ target }) => {
+      this.chosen = target.value;
+      this.show();
+    });
     element("history-details").addEventListener("toggle", () => this.showRows());
   }
 
@@ -64,10 +68,9 @@ export class History {
 
   // Let one of several watched instruments be chosen.
   offer(sources) {
-    const chosen = element("watched").value;
     element("watched-field").hidden = sources.length < 2;
     element("watched").replaceChildren(...sources.map((source) => new Option(source, source)));
-    if (sources.includes(chosen)) element("watched").value = chosen;
+    if (sources.includes(this.chosen)) element("watched").value = this.chosen;
   }
 
   show() {

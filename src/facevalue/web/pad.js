@@ -12,11 +12,11 @@ export class Pad {
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.changed = changed;
     this.strokes = [];
-    this.drawing = false;
+    this.pointer = null; // the one that draws; a palm beside it does not
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.go(event));
-    canvas.addEventListener("pointerup", () => this.end());
-    canvas.addEventListener("pointercancel", () => this.end());
+    canvas.addEventListener("pointerup", (event) => this.end(event));
+    canvas.addEventListener("pointercancel", (event) => this.end(event));
     this.draw();
   }
 
@@ -45,24 +45,24 @@ export class Pad {
   }
 
   begin(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || this.pointer !== null) return;
     this.canvas.setPointerCapture(event.pointerId);
-    this.drawing = true;
+    this.pointer = event.pointerId;
     this.strokes.push([this.place(event)]);
     this.draw();
   }
 
   go(event) {
-    if (!this.drawing) return;
+    if (event.pointerId !== this.pointer) return;
     const moves = event.getCoalescedEvents?.() ?? [];
     this.strokes.at(-1).push(...(moves.length ? moves : [event]).map((move) => this.place(move)));
     this.draw();
     this.changed();
   }
 
-  end() {
-    if (!this.drawing) return;
-    this.drawing = false;
+  end(event) {
+    if (event.pointerId !== this.pointer) return;
+    this.pointer = null;
     this.changed();
   }
 

@@ -72,7 +72,7 @@ function detailsOf({ kind, number, model, milliseconds }, place) {
 
 export function showProblem(message) {
   element("problem").hidden = false;
-  element("problem").textContent = message;
+  if (element("problem").textContent !== message) element("problem").textContent = message;
   element("status").textContent = "";
   element("answer").hidden = true;
   element("reading").classList.remove("unsure", "answered");

@@ -1,6 +1,7 @@
 // The only door for pictures, as images.py: whatever is given becomes RGB, and only this module resizes it.
 // A picture is {data, width, height}: data is a Uint8ClampedArray of RGB, three bytes a pixel, row after row.
 
+const LEAST_PX = 8; // a side; smaller ones show nothing
 const ROW_STRETCH = 1.6;
 const ROUNDING = 1e-9;
 const FAR = 1.15;
@@ -15,8 +16,18 @@ export function roundHalfEven(x) {
 
 // A picture file (Blob), upright and over white. A JPEG is reduced by 2, 4 or 8 as long as its smaller side stays
 // atLeast pixels, as the server has it decoded. Returns {picture, scale}; scale: full-size pixels for each one.
+// Throws an Error whose message is for people.
 export async function openFile(blob, atLeast) {
-  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", imageOrientation: "from-image" });
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", imageOrientation: "from-image" });
+  } catch {
+    throw new Error("This browser can't open the picture; the server may.");
+  }
+  if (Math.min(bitmap.width, bitmap.height) < LEAST_PX) {
+    const size = `${bitmap.width}×${bitmap.height}`;
+    throw new Error(`${size} pixels is too small to read; expected at least ${LEAST_PX} each way.`);
+  }
   const picture = fromDrawable(bitmap, bitmap.width, bitmap.height);
   bitmap.close();
   const start = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
