@@ -107,7 +107,7 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
         f"{percent(far)} more than 0.5 off.",
         "",
         "Confidence and its threshold were fitted on meter-needles and on drawn dials: “answered” is in-sample there. "
-        + calibration_of(about),
+        + calibration_of(about, on="on meter-needles, each picture read in both ways"),
         "",
         "| speed, one thread | figure |",
         "| --- | --- |",

@@ -83,13 +83,16 @@ def measure_speed(reader: Reader, pictures: list[Path], runs: int = 200) -> dict
     }
 
 
-def calibration_of(about: Mapping[str, str], folds: str = "") -> str:
-    """What was answered, and how much of it rightly, by calibrations that had not seen it. about: metadata."""
+def calibration_of(about: Mapping[str, str], folds: str = "", on: str = "on those") -> str:
+    """What was answered, and how much of it rightly, by calibrations that had not seen it.
+
+    about: metadata.  folds: how they were parted; on: which pictures, in words.
+    """
     if "calibration_held_out" not in about:
         raise click.ClickException("this weight has no calibration_held_out: run facevalue calibrate on it first")
     held_out = json.loads(about["calibration_held_out"])
     return (
-        f"Cross-validated on those ({held_out['folds']} folds{folds}, n = {held_out['count']}): "
+        f"Cross-validated {on} ({held_out['folds']} folds{folds}, n = {held_out['count']}): "
         f"{percent(held_out['answered'])} answered, {percent(held_out['right'])} of them right."
     )
 

@@ -33,6 +33,7 @@ from facevalue import Reader
 
 PICTURE_PX = 448
 BACK_TO_NORMAL_SECONDS = 2.0  # after an overload
+USUAL = {"clients": 8, "workers": 1}  # what the note beside the figures leaves out
 Answers = list[tuple[int, float]]  # status, seconds
 
 
@@ -134,10 +135,11 @@ def measure_batches() -> dict[str, dict[str, float]]:
 def publish(result: dict[str, Any]) -> None:
     """Write the figures between ``<!-- load -->`` and ``<!-- /load -->`` of README.md."""
     crowd, memory, statuses = result["overload"], result["memory_mb"], result["statuses"]
+    options = "".join(f" --{name} {result[name]}" for name, usual in USUAL.items() if result[name] != usual)
     others = ", ".join(f"{count:,} × {status}" for status, count in statuses.items() if str(status) != "200")
     kinds = ", ".join(f"{count:,} × {status}" for status, count in crowd["statuses"].items())
     lines = [
-        "| service, 448 px JPEG clocks, clients on the same two cores | figure |",
+        "| service, 448 px JPEG clocks, clients on the same cores | figure |",
         "| --- | --- |",
         f"| {result['clients']} clients for {result['seconds']:.0f} s: readings a second, 99th percentile, errors "
         f"| {result['readings_a_second']:.0f}, {result['p99_ms']:.0f} ms, {others or 'none'} |",
@@ -147,17 +149,19 @@ def publish(result: dict[str, Any]) -> None:
         f"| {result['afterwards']['median_ms']:.0f} ms, {result['afterwards']['p99_ms']:.0f} ms |",
         "",
         f"{result['hardware']}, {result['date']}, one run. Written by `python benchmarks/service_load.py --seconds "
-        f"{result['seconds']:.0f} --publish`.",
+        f"{result['seconds']:.0f}{options} --publish`.",
     ]
     replace_between(ROOT / "README.md", lines, "load")
 
 
 @click.command()
-@click.option("--clients", default=8, show_default=True, type=click.IntRange(1))
+@click.option("--clients", default=USUAL["clients"], show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1))
 @click.option("--overload-clients", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--overload-seconds", default=60.0, show_default=True, type=click.FloatRange(0))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes of the service.")
+@click.option(
+    "--workers", default=USUAL["workers"], show_default=True, type=click.IntRange(1), help="Processes of the service."
+)
 @click.option("--pictures", default=200, show_default=True, type=click.IntRange(1), help="How many to draw.")
 @click.option("--batches", is_flag=True, help="Only measure what batches would save.")
 @click.option("--publish", "published", is_flag=True, help="Write README.md; wants an overload.")
