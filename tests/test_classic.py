@@ -115,6 +115,11 @@ def test_an_optimizer_owns_every_parameter_once(kind: str, kinds: list[str]) -> 
             assert all(parameter.ndim >= 2 for parameter in group["params"])
 
 
+def test_a_network_without_inner_matrices_has_one_optimizer() -> None:
+    optimizers = make_optimizers(network_of("pictures/cnn-one-1x1"), 1e-3, 0.1, "muon")
+    assert [type(optimizer).__name__ for optimizer in optimizers] == ["AdamW"]
+
+
 def test_an_unknown_optimizer() -> None:
     with pytest.raises(SettingError, match="no optimizer 'lion'; there are: muon"):
         make_optimizers(nn.Linear(2, 2), 1e-3, 0.0, "lion")
@@ -279,6 +284,9 @@ def test_ours_reads_a_fifth_as_it_reads_the_digit_alone() -> None:
         ("digits/mnist-tutorial", {"codec": "digits/row"}, "codec digits/row asks for others", "heads it has not"),
         ("digits/mnist-tutorial", {"widths": "4,4,4,4,4"}, "halve 28 pixels 5 times, to nothing", "too deep"),
         ("digits/mnist-ours", {"blocks": "1,1"}, "expected as many of both", "three widths, two counts"),
+        ("digits/mnist-ours", {"network": "digitnet/blank"}, "codec digits/one has no blank", "a nine never read"),
+        ("digits/tiny", {"codec": "clock/needles"}, "counts the digits of a row", "nothing to count"),
+        ("clocks/tiny", {"widths": "", "blocks": ""}, "make no network", "no stage"),
         ("digits/mnist-ours", {"network": "classic"}, "no network 'classic'; there are: convnet", "unknown"),
     ],
 )

@@ -17,7 +17,7 @@ from facevalue.cli import main
 from facevalue.errors import LabelError, SettingError
 from facevalue.follow import Follower
 from facevalue.labels import read_labels
-from facevalue.sources.clock_index import open_index, part_by_name
+from facevalue.sources.clock_index import open_index, part_by_name, plain
 from facevalue.sources.clocks import ClockBatch
 from facevalue.sources.mnist import HELD_OUT_SEEDS
 from facevalue.studies.figures import read_scalar
@@ -84,6 +84,12 @@ def test_a_name_decides_what_is_held_out(folder: Path) -> None:
     gone = sorted(learned)[0]
     (folder / "index.tsv").write_text("".join(line(name) for name in reversed(TIMES) if TIMES[name] != gone))
     assert parts_of(folder) == (learned - {gone}, held_out, set()), "one less, in another order: all others stay"
+
+
+def test_a_name_decides_alike_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plain("./clocks//a.png") == "clocks/a.png"
+    monkeypatch.setattr("os.sep", "\\")
+    assert plain(".\\clocks\\a.png") == plain("clocks/a.png") == "clocks/a.png"
 
 
 def test_files_of_parts_decide(folder: Path) -> None:

@@ -548,3 +548,52 @@ def test_turned_by_a_quarter_the_needle_follows() -> None:
     assert aside.number == pytest.approx(upright.number, abs=0.6)
     assert upright.scale is not None and aside.scale is not None
     assert (aside.scale.start - upright.scale.start) % 360 == pytest.approx(90, abs=4)
+
+
+# ---- what is drawn says what can be seen
+
+
+def test_a_needle_points_where_its_label_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it leans: the tip of those that are drawn shorter than others too."""
+    tips: list[tuple[float, float]] = []
+
+    def note(canvas: skia.Canvas, rnd: Random, colour: Colour, length: float) -> None:
+        tip = canvas.getTotalMatrix().mapXY(0, -length)
+        tips.append((tip.x() / length, tip.y() / length))
+
+    for family in ("arm", "dart", "blob", "stick"):
+        monkeypatch.setattr(dial_faces, f"draw_{family}", note)
+    face = dial_faces.meter_face(Random(1), 80)
+    for seed in range(300):
+        dial_faces.meter_needle(Random(seed), face)
+    assert len(tips) > 100
+    np.testing.assert_allclose(tips, np.tile([0.0, -1.0], (len(tips), 1)), atol=1e-5)
+
+
+def test_zero_and_five_alone_tell_no_way_round() -> None:
+    canvas = skia.Surface(80, 80).getCanvas()
+    black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    told = {dial_faces.draw_decade(canvas, Random(seed), white, black, True, False, 80.0) for seed in range(100)}
+    assert told == {0, 2, 5, 10}
+    faces = [dial_faces.meter_face(Random(seed), 80) for seed in range(200)]
+    assert any(face.shows_ends and not face.shows_way for face in faces)
+    assert not any(face.shows_way and not face.shows_ends for face in faces)
+
+
+def test_a_sweep_that_falls_is_asked_about_whatever_the_direction() -> None:
+    for direction in (None, "clockwise"):
+        with pytest.raises(SettingError, match="write 315:405"):
+            Scale.from_text("0:10", "315:45", direction)
+    scale = Scale.from_text("0:10", "315:45", "counterclockwise")
+    assert scale is not None and scale.sweep == (315, 45)
+
+
+def test_unreadable_pictures_are_a_share_of_all() -> None:
+    kind = kind_of("dial")
+    lines = kind.accuracy_lines(
+        {
+            **dict.fromkeys(("within_1", "within_2", "within_5", "mean", "median"), 0.0),
+            "count": 1, "unreadable": 2, "without_dial": {"count": 2},
+        }
+    )  # fmt: skip
+    assert any("unreadable" in line and "66.7" in line for line in lines)

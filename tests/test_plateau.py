@@ -98,6 +98,7 @@ def test_what_epochs_without_gain_lead_to(
 def test_the_rate_falls_no_lower_than_the_least() -> None:
     state = judged([1.0] + [2.0] * 7, learning_rate="2e-6")
     assert state.share * 2e-6 == pytest.approx(plateau.LEAST_RATE)
+    assert judged([1.0] + [2.0] * 7, learning_rate="1e-7").share == 1  # a lower one stays where it is
 
 
 def test_an_epoch_ends_where_its_last_picture_is() -> None:

@@ -297,6 +297,7 @@ def under_a_file(folder: Path) -> Path:
         pytest.param(under_a_file, [], "can't write ", id="a folder below a file"),
         pytest.param(under_a_file, ["--sheet"], "can't write ", id="a sheet below a file"),
         pytest.param(lambda folder: folder / "sheet.xyz", ["--sheet"], "try .png or .jpg", id="no such format"),
+        pytest.param(lambda folder: folder / "sheet.psd", ["--sheet"], "try .png or .jpg", id="one that is only read"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(

@@ -24,7 +24,14 @@ from torch.utils.tensorboard import SummaryWriter
 from facevalue import assembly, checkpoint, feeding, progress, runs, scoring, trainee, training
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.cli import main
-from facevalue.errors import DivergedError, FaceValueError, ModelError, SettingError
+from facevalue.errors import (
+    DivergedError,
+    FaceValueError,
+    ModelError,
+    SettingError,
+    StoppedError,
+    WorkerKilledError,
+)
 from facevalue.recipes import Recipe, find_recipe, recipes
 from facevalue.recipes import clocks as clock_recipes
 from facevalue.sources.clocks import ClockBatch, ClockSource
@@ -99,6 +106,24 @@ def test_killed_several_times(tiny_run: Path, tmp_path: Path, monkeypatch: pytes
                 train(tmp_path, resume=True)
     train(tmp_path, resume=True)
     assert_same_state(read_checkpoint(tmp_path), read_checkpoint(tiny_run))
+
+
+def test_asked_to_stop_with_all_that_draw_it_saves_the_step_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As timeout and systemd ask: the processes that draw are gone before the next batch is."""
+    batch = ClockSource.batch
+
+    def batch_until_asked(self: ClockSource, seed: int, at: int, count: int) -> ClockBatch:
+        if at == 5 and seed != scoring.HELD_OUT_SEED:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise WorkerKilledError("a drawing process was killed")
+        return batch(self, seed, at, count)
+
+    monkeypatch.setattr(ClockSource, "batch", batch_until_asked)
+    with pytest.raises(StoppedError, match="stopped at step 5 of"):
+        train(tmp_path)
+    assert read_checkpoint(tmp_path)["step"] == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -138,6 +138,11 @@ def test_a_clock_is_taught_where_its_hands_are() -> None:
     }
 
 
+@pytest.mark.parametrize(("point", "count", "taught"), [(-1, 3, -1), (0, 3, 0), (1, 3, 1), (2, 3, -1), (0, 1, -1)])
+def test_a_point_behind_the_last_digit_is_none(point: int, count: int, taught: int) -> None:
+    assert tuning.within_row(point, count) == taught
+
+
 def test_digits_are_taught_where_they_stand() -> None:
     source = DigitSource((320, 64), shares=(("printed", 1.0), ("segments", 1.0), ("drums", 1.0)))
     batch = source.batch(3, 0, 16)

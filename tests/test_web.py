@@ -243,8 +243,11 @@ def test_a_part_of_a_large_photo_is_sent_smaller(open_page: Callable[..., Page],
     page.set_input_files("#file", tmp_path / "large.jpg")
     expect(page.locator("#value")).to_have_text("1:51")
     page.evaluate(
-        """() => { const { fetch } = window; window.sent = [];
-             window.fetch = (address, options) => { sent.push(options.body.size); return fetch(address, options); }; }"""
+        """() => {
+          const { fetch } = window;
+          window.sent = [];
+          window.fetch = (address, options) => { sent.push(options.body.size); return fetch(address, options); };
+        }"""
     )
     page.locator("#overlay").focus()
     page.keyboard.press("Shift+ArrowRight")  # half of it, and a little more

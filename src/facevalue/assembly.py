@@ -94,6 +94,8 @@ def make_convnet(recipe: Recipe, codec: Codec) -> nn.Module:
 
 def make_rownet(recipe: Recipe, codec: Codec) -> nn.Module:
     check_stages(recipe)
+    if not {"length"} <= {head.name for head in codec.heads} or max(head.places for head in codec.heads) == 1:
+        raise SettingError(f"network {recipe.network} counts the digits of a row; codec {recipe.codec} has none")
     frame = (COLUMNS * COLUMN_PX, FRAME_PX)
     if recipe.frame_px != frame or len(recipe.widths) < 2:
         raise SettingError(
@@ -106,7 +108,7 @@ def make_rownet(recipe: Recipe, codec: Codec) -> nn.Module:
 def check_stages(recipe: Recipe) -> None:
     """Raise SettingError for stages that don't fit each other or the size."""
     stages, blocks = len(recipe.widths), recipe.blocks
-    if len(blocks) != stages or 0 in blocks[1:] or recipe.size_px < 1 or recipe.size_px % 2**stages:
+    if not stages or len(blocks) != stages or 0 in blocks[1:] or recipe.size_px < 1 or recipe.size_px % 2**stages:
         raise SettingError(
             f"widths={recipe.widths}, blocks={blocks} and size_px={recipe.size_px} make no network: expected as many "
             f"blocks as widths, none but the first 0, and a size that {2**stages} divides, as each stage halves it"

@@ -59,5 +59,9 @@ class StoppedError(FaceValueError):
     """Long work that was asked to end, by Ctrl-C or SIGTERM; what is done of it is kept."""
 
 
+class WorkerKilledError(FaceValueError):
+    """A process that draws pictures was ended from outside."""
+
+
 class MissingExtraError(FaceValueError):
     """An optional package or a system library is absent."""

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from facevalue.errors import FaceValueError
+from facevalue.errors import WorkerKilledError
 from facevalue.recipes import Recipe
 from facevalue.sources import Batch, Source
 
@@ -47,7 +47,7 @@ def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generat
     """The batches of steps ``start``, ``start`` + 1, ..., drawn ahead in worker processes.
 
     Each is a pure function of (seed, step), so neither the number of workers nor a resume changes a pixel.
-    Raises FaceValueError when a process is killed from outside, as by a machine short of memory.
+    Raises WorkerKilledError when a process is killed from outside, as by a machine short of memory.
     """
     if workers == 0:
         for step in range(start, recipe.steps):
@@ -63,7 +63,7 @@ def batches(source: Source, recipe: Recipe, start: int, workers: int) -> Generat
                         ahead.append(pool.submit(source.batch, recipe.seed, step + len(ahead), recipe.batch_size))
                 yield ahead.popleft().result()
         except BrokenProcessPool as error:
-            raise FaceValueError(
+            raise WorkerKilledError(
                 "a drawing process was killed, perhaps for want of memory: go on with --resume and fewer --workers"
             ) from error
         finally:

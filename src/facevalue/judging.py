@@ -522,14 +522,14 @@ class Dial:
         return f"{heading}, {without} of them without a dial" if without else heading
 
     def accuracy_lines(self, scores: Scores) -> list[str]:
-        count = scores["count"]
+        count, pictures = scores["count"], scores["count"] + scores["without_dial"]["count"]
         return [
             share_line("within 1 %", scores["within_1"], count, "of the range"),
             share_line("within 2 %", scores["within_2"], count),
             share_line("within 5 %", scores["within_5"], count),
             number_line("mean off", scores["mean"], "% of the range"),
             number_line("median off", scores["median"], "% of the range"),
-            share_line("unreadable", scores["unreadable"] / count if count else None, count),
+            share_line("unreadable", scores["unreadable"] / pictures if pictures else None, pictures),
         ]
 
     def answered_lines(self, scores: Scores) -> list[str]:

@@ -142,17 +142,15 @@ def make_optimizers(
         inner = parameter.ndim >= 2 and not name.startswith(OUTER.get(kind, ()))
         (filters if inner else rest).append(parameter)
     if kind == "muon":
-        return [
-            Muon(filters, lr, weight_decay),
-            torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
+        adam = torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0)
+        return [Muon(filters, lr, weight_decay), adam] if filters else [adam]
     if kind in NORMED:
         head = [parameter for parameter in rest if parameter.ndim >= 2]
         biases = [parameter for parameter in rest if parameter.ndim < 2]
         groups = [rest_group(biases, lr, BIAS_RATE, weight_decay)]
         groups += [rest_group([matrix], lr, HEAD_RATE / matrix.shape[1] ** 2, weight_decay) for matrix in head]
-        normed = MuonNormed(filters, lr, orthogonal=kind == "muon-normed")
-        return [normed, torch.optim.SGD(groups, lr=lr, momentum=REST_MOMENTUM, nesterov=True)]
+        others = torch.optim.SGD(groups, lr=lr, momentum=REST_MOMENTUM, nesterov=True)
+        return [MuonNormed(filters, lr, orthogonal=kind == "muon-normed"), others] if filters else [others]
     shrink = weight_decay if kind == "adamw" else l2
     groups = [{"params": filters, "weight_decay": shrink}, {"params": rest, "weight_decay": 0.0}]
     if kind == "adamw":

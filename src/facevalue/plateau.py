@@ -79,7 +79,8 @@ class Plateau:
             self.best, self.best_step = copy.deepcopy(network.state_dict()), done
         elif self.epochs_since_cut >= CUT_AFTER:
             self.epochs_since_cut = 0
-            self.share = max(self.share * CUT, LEAST_RATE / self.recipe.learning_rate)
+            least = LEAST_RATE / self.recipe.learning_rate
+            self.share = min(self.share, max(self.share * CUT, least))
         self.ended = self.epochs_since_gain >= END_AFTER
 
     def finish(self, network: nn.Module) -> None:

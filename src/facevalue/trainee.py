@@ -103,6 +103,7 @@ class Trainee:
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "rng": torch.get_rng_state(),
+            **({"cuda_rng": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {}),
             **({"plateau": self.plateau.state_dict()} if self.plateau is not None else {}),
         }
 
@@ -112,6 +113,8 @@ class Trainee:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         torch.set_rng_state(state["rng"])
+        if self.device.type == "cuda" and "cuda_rng" in state:  # what dropout draws from there
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         if self.plateau is not None:
             self.plateau.load_state_dict(state["plateau"])
         self.done, self.trained_seconds = state["step"], state["seconds"]

@@ -21,7 +21,7 @@ from facevalue.assembly import check_labels, make_network, make_source, refuse_u
 from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
 from facevalue.codecs import make_codec
 from facevalue.ending import ending_by_signal
-from facevalue.errors import DivergedError, SettingError, StoppedError
+from facevalue.errors import DivergedError, SettingError, StoppedError, WorkerKilledError
 from facevalue.feeding import batches
 from facevalue.growing import grown
 from facevalue.memory import keep_freed_memory
@@ -41,6 +41,7 @@ from facevalue.trainee import Trainee, to_tensor
 CHECKPOINT_SECONDS = 120.0
 SCORES_EVERY, SCORES_AT_LEAST_EVERY = 500, 50
 HELD_OUT_PICTURES, ALL = 512, sys.maxsize
+MOST_WORKERS = 60
 
 
 def run(
@@ -98,7 +99,7 @@ def train(
     where another training has the folder.
     """
     if workers is None:
-        workers = max(1, (os.cpu_count() or 2) - 1)
+        workers = usual_workers()
     keep_freed_memory()
     source = source or make_source(recipe, data)
     trainee = make_trainee(recipe, source)
@@ -125,27 +126,44 @@ def train(
         drawn = held.enter_context(contextlib.closing(batches(source, recipe, first, workers)))
         ending = held.enter_context(ending_by_signal())
         trainee.began = saved_at = time.monotonic()
-        for batch in drawn:
-            loss, parts = trainee.learn(forward, batch)
-            scores = {}
-            if is_scored_now(trainee):
-                refuse_broken(trainee, run_dir)
-                scores = score_held_out(trainee.network, trainee.codec, scored.batch, trainee.device)
-                if trainee.plateau is not None:
-                    trainee.plateau.judge(scores["loss"], trainee.network, trainee.done)
-            progress.tell(loss, parts, scores)
-            if trainee.ended or ending.asked or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                refuse_broken(trainee, run_dir)
-                if trainee.ended and trainee.plateau is not None and trainee.plateau.best:
-                    trainee.plateau.finish(trainee.network)
-                    print(f"kept: the weights of step {trainee.plateau.best_step}", file=sys.stderr, flush=True)
-                saved_at = time.monotonic()
-                write_checkpoint(run_dir, trainee.state())
-                progress.flush()
-            if trainee.ended:
-                break
-            if ending.asked:
-                raise StoppedError(f"stopped at step {trainee.done} of {recipe.steps}, which is saved in {run_dir}")
+        try:
+            for batch in drawn:
+                loss, parts = trainee.learn(forward, batch)
+                scores = {}
+                if is_scored_now(trainee):
+                    refuse_broken(trainee, run_dir)
+                    scores = score_held_out(trainee.network, trainee.codec, scored.batch, trainee.device)
+                    if trainee.plateau is not None:
+                        trainee.plateau.judge(scores["loss"], trainee.network, trainee.done)
+                progress.tell(loss, parts, scores)
+                if trainee.ended or ending.asked or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                    refuse_broken(trainee, run_dir)
+                    if trainee.ended and trainee.plateau is not None and trainee.plateau.best:
+                        trainee.plateau.finish(trainee.network)
+                        print(f"kept: the weights of step {trainee.plateau.best_step}", file=sys.stderr, flush=True)
+                    saved_at = time.monotonic()
+                    write_checkpoint(run_dir, trainee.state())
+                    progress.flush()
+                if trainee.ended:
+                    break
+                if ending.asked:
+                    raise stopped(trainee, run_dir)
+        except WorkerKilledError:  # where a whole group of processes is asked to end, those that draw are gone already
+            if not ending.asked:
+                raise
+            write_checkpoint(run_dir, trainee.state())
+            progress.flush()
+            raise stopped(trainee, run_dir) from None
+
+
+def stopped(trainee: Trainee, run_dir: Path) -> StoppedError:
+    return StoppedError(f"stopped at step {trainee.done} of {trainee.recipe.steps}, which is saved in {run_dir}")
+
+
+def usual_workers() -> int:
+    """A process for each core that this one may use but one; Windows waits for 61 at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, min(cores - 1, MOST_WORKERS))
 
 
 def make_trainee(recipe: Recipe, source: Source) -> Trainee:

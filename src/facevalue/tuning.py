@@ -518,14 +518,19 @@ def teach_row(weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, 
     if belief.count != count:
         places = np.array(digits if place is None else [place], dtype=np.float64)
         point = label.find(".") - 1 if place is None and "." in label else -1
-        return Row(rgb, whole[None], places, min(point, count - 2), np.full((count, 4, 2), np.nan))
+        return Row(rgb, whole[None], places, within_row(point, count), np.full((count, 4, 2), np.nan))
     if place is not None:
         places, point = np.array([place]), -1
     else:
         places = np.array([place_near(belief, index, digit) for index, digit in enumerate(digits)])
         point = label.index(".") - 1 if "." in label else look.number.point_after
     frames = np.stack([whole, look_row.straightened(belief, look.frame, weight.frame_px)])
-    return Row(rgb, frames, places, min(point, count - 2), cells_seen(belief, look.frame))
+    return Row(rgb, frames, places, within_row(point, count), cells_seen(belief, look.frame))
+
+
+def within_row(point: int, count: int) -> int:
+    """The digit that a point follows, -1 for none: behind the last one, as in 123., it is none."""
+    return point if point < count - 1 else -1
 
 
 def place_near(belief: RowBelief, index: int, digit: int) -> float:

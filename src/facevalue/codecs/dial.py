@@ -78,7 +78,7 @@ class Scale:
         low, high = DECADE if span is None else parse_pair(span)
         clockwise = None if direction is None else direction == "clockwise"
         scale = cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
-        if scale.sweep is not None and clockwise is None and scale.sweep[1] < scale.sweep[0]:
+        if scale.sweep is not None and clockwise is not False and scale.sweep[1] < scale.sweep[0]:
             start, end = scale.sweep
             wrapped = f"{start:g}:{end + 360:g}" if start - end < 360 else f"{end:g}:{start:g}"
             raise SettingError(

@@ -72,6 +72,8 @@ def make_classic(recipe: Recipe, codec: Codec) -> nn.Module:
     if len(recipe.blocks) != len(recipe.widths) or not recipe.widths:
         raise SettingError(f"widths={recipe.widths} and blocks={recipe.blocks}: expected as many of both")
     blank = recipe.network == "digitnet/blank"
+    if blank and head.size != 11:
+        raise SettingError(f"network {recipe.network} knows ten digits and a blank; codec {recipe.codec} has no blank")
     return DigitNet(head, high, recipe.widths, recipe.blocks, recipe.squeeze, recipe.hidden, recipe.dropout, blank)
 
 

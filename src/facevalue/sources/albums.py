@@ -94,7 +94,7 @@ def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) ->
         canvas.paste(Image.fromarray(picture), (left, top))
         pen.text((left + width // 2, top + height), caption, fill="black", anchor="ma")
     file = out if out.suffix else out.with_suffix(".png")
-    if file.suffix.lower() not in Image.registered_extensions():
+    if Image.registered_extensions().get(file.suffix.lower()) not in Image.SAVE:
         raise FaceValueError(f"can't write {file}: no picture format is called {file.suffix}; try .png or .jpg")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

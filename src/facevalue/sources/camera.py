@@ -118,6 +118,11 @@ def noise_pool(size: int) -> NDArray[np.int16]:
     return np.asarray(np.random.default_rng(0).normal(0, 64, size), dtype=np.int16)
 
 
+def pool_for(count: int) -> NDArray[np.int16]:
+    """The pool for slices of so many values; a longer one from 592 px in colour on."""
+    return noise_pool(NOISE_POOL if count < NOISE_POOL else 2 * count)
+
+
 def tone_curve(rnd: Random) -> NDArray[np.uint8]:
     """(256, 3) uint8: brightness, contrast, gamma and colour cast of one picture; low light now and then."""
     gamma = math.exp(rnd.gauss(0, 0.25))
@@ -154,7 +159,7 @@ def develop(rnd: Random, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if kind < 0.5:
         sigma = rnd.choice((1.5, 2, 3, 6, rnd.uniform(4, 20)))
         count = out.size
-        pool = noise_pool(NOISE_POOL if count < NOISE_POOL else 2 * count)  # the longer from 592 px on
+        pool = pool_for(count)
         start = rnd.randrange(pool.size - count)
         if kind < 0.12:  # grey noise
             noise = np.repeat(pool[start : start + count // 3].reshape(*out.shape[:2], 1), 3, axis=2)

@@ -130,7 +130,8 @@ def draw_kitchen(size_px: int, minutes: int, photo: Kitchen) -> NDArray[np.uint8
         canvas.drawCircle(0, 0, 2.2, fill((0.75, 0.75, 0.75)))
         if photo.glare_seed >= 0:
             draw_glare(canvas, Random(photo.glare_seed))
-    grey, pool = sheet[..., 1], camera.noise_pool(camera.NOISE_POOL)
+    grey = sheet[..., 1]
+    pool = camera.pool_for(grey.size)
     start = photo.noise_at % (len(pool) - grey.size)
     noise = pool[start : start + grey.size].reshape(grey.shape) * np.float32(NOISE_LEVELS / 64)
     return np.asarray(np.clip(grey * np.float32(photo.gain) + noise + 0.5, 0, 255), dtype=np.uint8)

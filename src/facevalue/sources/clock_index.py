@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import posixpath
 import sys
 import zlib
 from collections import Counter
@@ -123,7 +124,7 @@ def read_index(path: Path, size_px: int) -> Index:
             if isinstance(line, ValueError):
                 raise line
             file, time = line
-            same = os.path.normpath(file)
+            same = plain(file)
             if same in first_line:
                 raise ValueError(f"{file} stands in line {first_line[same]} already")
             if part_named and same not in part_named:
@@ -156,6 +157,11 @@ def read_index(path: Path, size_px: int) -> Index:
     return Index(clocks, np.array(parts, dtype=np.str_), tuple(problems))
 
 
+def plain(file: str) -> str:
+    """A file's path below its index, written as everywhere the same, for the part that it is in hangs on it."""
+    return posixpath.normpath(file.replace(os.sep, "/"))
+
+
 def part_by_name(name: str) -> Part:
     """Whether a picture is held out; other pictures, added or left out, change nothing for it."""
     return "validation" if zlib.crc32(name.encode()) % HELD_OUT_ONE_IN == 0 else "train"
@@ -174,7 +180,7 @@ def read_parts(path: Path) -> dict[str, Part]:
     for part, table in tables.items():
         for number, line in read_lines(table):
             file = line.split("\t")[0].strip()
-            same = os.path.normpath(file)
+            same = plain(file)
             if found.setdefault(same, part) != part:
                 raise LabelError(f"{table}:{number}: {file} stands in {found[same]}{INDEX_SUFFIX} already")
     return found

@@ -147,13 +147,13 @@ def meter_face(rnd: Random, size_px: int) -> Face:
     clockwise = rnd.random() < 0.72
     outside = rnd.random() < 0.25
     tick_outer = draw_decade_ticks(canvas, rnd, ink, outside)
-    told = draw_decade(canvas, rnd, ground, ink, clockwise, outside, tick_outer)
+    shown = draw_decade(canvas, rnd, ground, ink, clockwise, outside, tick_outer)
     if rnd.random() < 0.25:
         size = rnd.uniform(9, 16)
         at = place(rnd.uniform(25, 50), rnd.choice((0, 180, rnd.uniform(0, 360))))
         text_at(canvas, rnd.choice(FACTORS), at, paint.pick_font(rnd, size), fill(mixed(ground, ink, 0.8)))
     sweep = 360.0 if clockwise else -360.0
-    return Face(finished(surface), ground, ink, plate / RADIUS, 0.0, sweep, told, told)
+    return Face(finished(surface), ground, ink, plate / RADIUS, 0.0, sweep, shown > 0, shown > 2)
 
 
 def draw_decade_ticks(canvas: skia.Canvas, rnd: Random, ink: Colour, outside: bool) -> float:
@@ -184,10 +184,10 @@ def draw_decade_ticks(canvas: skia.Canvas, rnd: Random, ink: Colour, outside: bo
 
 def draw_decade(
     canvas: skia.Canvas, rnd: Random, ground: Colour, ink: Colour, clockwise: bool, outside: bool, edge: float
-) -> bool:
-    """The numerals 0 to 9. Returns whether they are there to tell the zero and the way."""
+) -> int:
+    """The numerals 0 to 9, or some of them. Returns how many: one tells the zero, 0 and 5 alone no way round."""
     if rnd.random() < 0.03:
-        return False
+        return 0
     size = rnd.uniform(17, 30) if outside else rnd.uniform(18, 42)
     radius = edge + size * 0.6 if outside else max(edge - size * rnd.uniform(0.5, 0.75), 38)
     font = paint.pick_font(rnd, size)
@@ -203,7 +203,7 @@ def draw_decade(
             canvas.restore()
         else:
             text_at(canvas, str(digit), place(radius, degrees), font, pen)
-    return True
+    return len(shown)
 
 
 def draw_neighbours(canvas: skia.Canvas, rnd: Random, ground: Colour, ink: Colour) -> None:
@@ -330,10 +330,13 @@ def meter_needle(rnd: Random, face: Face) -> Needle:
     lean = (rnd.gauss(0, 6), rnd.gauss(0, 5)) if rnd.random() < 0.7 else (0.0, 0.0)
     recorder = skia.PictureRecorder()
     canvas = recorder.beginRecording(skia.Rect.MakeLTRB(-RADIUS, -RADIUS, RADIUS, RADIUS))
-    canvas.concat(skia.Matrix.MakeAll(1, lean[0] / length, lean[0], 0, 1 + lean[1] / length, lean[1], 0, 0, 1))
     families = ("blob", "drop", "fan", "flag", "stick", "crescent", "hand", "plate", "half", "lobe", "arm", "dart")
     family = rnd.choices(families, (19, 16, 8, 11, 10, 8, 8, 6, 5, 5, 8, 12))[0]
     cap: tuple[float, Colour] | None = None
+    if family in ("arm", "dart"):
+        length *= rnd.uniform(0.7, 1.0)
+    # it leans about its tip, which alone stays where it is
+    canvas.concat(skia.Matrix.MakeAll(1, lean[0] / length, lean[0], 0, 1 + lean[1] / length, lean[1], 0, 0, 1))
     if family == "blob":
         draw_blob(canvas, rnd, colour, length)
     elif family == "drop":
@@ -347,9 +350,9 @@ def meter_needle(rnd: Random, face: Face) -> Needle:
     elif family == "lobe":
         draw_lobe(canvas, rnd, colour, length)
     elif family == "arm":
-        draw_arm(canvas, rnd, colour, length * rnd.uniform(0.7, 1.0))
+        draw_arm(canvas, rnd, colour, length)
     elif family == "dart":
-        draw_dart(canvas, rnd, colour, length * rnd.uniform(0.7, 1.0))
+        draw_dart(canvas, rnd, colour, length)
     elif family == "flag":
         draw_flag(canvas, rnd, colour, length)
     elif family == "stick":
