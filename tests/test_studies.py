@@ -28,7 +28,7 @@ from facevalue.export import export
 from facevalue.sources import datasets, mnist
 from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS
 from facevalue.sources.mnist import MnistSource, WrittenBatch
-from facevalue.studies import Experiment, Measured, Run, Score, Study, Trained, digits, elsewhere, run_study
+from facevalue.studies import Drawing, Experiment, Measured, Run, Score, Study, Trained, digits, elsewhere, run_study
 
 SMALL = {"widths": "4,4", "hidden": "8", "steps": "4", "batch_size": "8", "warmup_steps": "1"}
 OURS = {"blocks": "1,1", "squeeze": "4"}
@@ -280,6 +280,22 @@ def test_what_was_measured_elsewhere_is_not_trained_again(
     run_study("digits", data=data, out=out, keep=kept)
     assert elsewhere.pack_results(finished, tmp_path / "first.zip") == 4
     assert kept.read_bytes() == (tmp_path / "first.zip").read_bytes(), "results make the same file, whoever packs them"
+
+
+def test_results_are_kept_and_told_though_a_figure_wants_pictures_that_are_not_here(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw(outcomes: Any, data: Path | None) -> Iterator[Drawing]:
+        yield Drawing("first.png", "A figure.", b"png")
+        raise FaceValueError("no CIFAR-10 here")
+
+    with_figures = dataclasses.replace(digits.STUDY, experiments=small_experiments, draw=draw)
+    monkeypatch.setattr(studies, "studies", lambda: {"digits": with_figures})
+    out = run_study("digits", data=data, out=tmp_path, elsewhere=[finished], keep=tmp_path / "kept.zip")
+    assert "the other figures are left out: no CIFAR-10 here" in capsys.readouterr().err
+    assert rows_of(out) == rows_of(finished)
+    assert "figures/first.png" in (out / "report.md").read_text()
+    assert (tmp_path / "kept.zip").exists()
 
 
 def test_of_two_measurements_the_one_here_stays(finished: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ from facevalue.export import export
 from facevalue.optimizer import MOMENTUM, make_optimizers
 from facevalue.recipes import find_recipe
 from facevalue.recipes.pictures import BATCHES, MLP, OPTIMIZERS, RATES
-from facevalue.studies import Experiment, Outcome, Study, optimizers, search, trial
+from facevalue.studies import Experiment, Outcome, Study, elsewhere, optimizers, search, trial
 from facevalue.studies import encodings as encodings_study
 from facevalue.studies.optimizers import CHANCE, Chosen, choose_rates
 from facevalue.studies.pictures import FASHION, LOSS, RIGHT, VALIDATION
@@ -301,6 +302,31 @@ def test_a_finished_search_does_nothing(found: Path, data: Path, monkeypatch: py
     assert len(lines) == 1 + 6 + 2
     assert all(line.endswith("done") for line in lines)
     assert total.startswith("9 runs, about 0 minutes")
+
+
+def test_what_a_search_has_lost_is_trained_again(found: Path, data: Path, tmp_path: Path) -> None:
+    """Not only what it has still to try: else the rest of the study never comes."""
+    copy = tmp_path / "copy"
+    shutil.copytree(found, copy)
+    table = (copy / "results.csv").read_text()
+    lost = next((copy / "runs").glob("pictures-search-random-trial-*"))
+    shutil.rmtree(lost)
+    run("search", data, copy)
+    assert (lost / "measured.json").exists()
+    values = [[row["recipe_hash"], row["test"], row["metric"], row["value"]] for row in rows_of(copy)]
+    (tmp_path / "results.csv").write_text(table)
+    assert values == [[row["recipe_hash"], row["test"], row["metric"], row["value"]] for row in rows_of(tmp_path)]
+
+
+def test_a_search_that_has_begun_says_that_another_is_not_taken_over(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "search.db").write_bytes(b"another")
+    elsewhere.take_results(tmp_path, [found])
+    assert "its search is not taken over" in capsys.readouterr().err
+    assert (tmp_path / "search.db").read_bytes() == b"another"
+    elsewhere.take_results(found, [found])
+    assert not capsys.readouterr().err
 
 
 def test_a_stopped_search_goes_on_with_the_same_settings(

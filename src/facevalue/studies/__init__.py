@@ -24,6 +24,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -496,17 +497,18 @@ def run_study(
         print(f"{dataset}: {error}", file=sys.stderr, flush=True)
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
-    carry_out(study, runs, missing, out, budget, *options)
+    carry_out(study, runs, missing, out, budget, *options, shown=[*tried, *later])
     if study.search is not None and not missing_data(study.search.example(), data, may_fetch=True):
 
         def carry_out_one(experiment: Experiment) -> Outcome:
             tried = plan_tried(study, out, budget)
             (run,) = plan_experiments([experiment], out, 1, budget)
             known = missing | dict.fromkeys([*tried, run], "")
-            carry_out(study, [*runs, *tried, run], known, out, budget, *options)
+            carry_out(study, [*runs, *tried, run], known, out, budget, *options, shown=later)
             return outcomes([run], known)[0]
 
         if not only:
+            carry_out(study, [*runs, *tried], missing, out, budget, *options, shown=later)  # what its results lack
             study.search.go_on(out, budget, carry_out_one)
         tried = plan_tried(study, out, budget)
         runs = [*runs, *tried]
@@ -520,11 +522,23 @@ def run_study(
     if not any(is_asked(run.recipe, only) for run in runs):
         raise FaceValueError(f"{', '.join(only)}: not among what the others of {name} decide on, as far as measured")
     results = outcomes(runs, missing)
-    print("drawing the figures", file=sys.stderr, flush=True)
-    write_table(study, results, out, budget, list(study.draw(results, data)))
+    write_table(study, results, out, budget, [])
     if keep is not None:
         print(f"results of {pack_results(out, keep)} runs kept in {keep}", file=sys.stderr, flush=True)
+    print("drawing the figures", file=sys.stderr, flush=True)
+    write_table(study, results, out, budget, draw_what_can_be(study, results, data))
     return out
+
+
+def draw_what_can_be(study: Study, results: Sequence[Outcome], data: Path | None) -> list[Drawing]:
+    """The drawings, up to one for which pictures are wanted that are not here."""
+    drawn = []
+    try:
+        for drawing in study.draw(results, data):
+            drawn.append(drawing)
+    except FaceValueError as error:
+        print(f"the other figures are left out: {error}", file=sys.stderr, flush=True)
+    return drawn
 
 
 def carry_out(
@@ -537,20 +551,29 @@ def carry_out(
     workers: int | None,
     compiled: bool,
     cluster: bool = False,
+    shown: Sequence[Run] = (),
 ) -> None:
-    """Train and measure the runs that are not measured and miss nothing, and write the table after each."""
+    """Train and measure the runs that are not measured and miss nothing, and write the table after each.
+
+    shown: runs that stand in the table too.
+    """
     from facevalue.checkpoint import FILE_NAME
+
+    def write() -> None:
+        others = [run for run in shown if run not in runs]
+        known = {**dict.fromkeys(others, ""), **missing}
+        write_table(study, outcomes([*runs, *others], known), out, budget, [])
 
     waiting = [run for run in runs if not missing[run] and not is_done(run, runs)]
     if cluster:
         from facevalue.studies.cluster import carry_out_on_cluster
 
         together = [run for run in waiting if source_of(run, runs) is None]
-        carry_out_on_cluster(together, data, lambda: write_table(study, outcomes(runs, missing), out, budget, []))
+        carry_out_on_cluster(together, data, write)
         waiting = [run for run in waiting if run not in together]
-    pace = 1.0  # minutes that a run took, for each that was expected
+    spent = expected = 1e-9  # minutes that whole runs took, and were thought to take
     for number, run in enumerate(waiting, 1):
-        left = pace * sum(other.minutes for other in waiting[number - 1 :])
+        left = spent / expected * sum(other.minutes for other in waiting[number - 1 :])
         print(
             f"[{number}/{len(waiting)}] {run.name}: {run.recipe.steps:,} steps of {run.recipe.batch_size}; "
             f"about {left:.0f} minutes left of the study",
@@ -569,11 +592,13 @@ def carry_out(
             if source is not None and not (read_measured(source, runs) and (source.folder / FILE_NAME).exists()):
                 print(f"the parameters of {source.name} are not there", file=sys.stderr, flush=True)
                 continue
+            is_whole = not (run.folder / FILE_NAME).exists()
             carry_out_run(run, runs, data, workers, compiled)
         print(finished_row(run, runs), file=sys.stderr, flush=True)
-        if run.minutes > 0:
-            pace = (time.monotonic() - began) / 60 / run.minutes
-        write_table(study, outcomes(runs, missing), out, budget, [])
+        if is_whole and run.minutes > 0:
+            spent += (time.monotonic() - began) / 60
+            expected += run.minutes
+        write()
 
 
 def tell_finished(runs: Sequence[Run]) -> None:
@@ -852,9 +877,14 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
     versions = sorted({" ".join(filter(None, (about["facevalue"], about["commit"][:12]))) for about in done})
     quick = " The quick budget trains too briefly for its figures to stand beside published ones." * (budget == "quick")
     seeds = len({outcome.run.recipe.seed for outcome in results})
+    measured = Counter(outcome.run.experiment.title for outcome in results if outcome.measured)
+    fewest = min(measured.values(), default=0)
     spread = "of several seeds the mean, least and most"
     if study.interval is not None:
-        spread = "the mean of the seeds, and where it lies in 95 of 100 draws of seeds and pictures (bootstrap)"
+        spread = (
+            "the mean of the seeds, and where it lies in 95 of 100 draws of seeds and pictures (bootstrap), of "
+            "pictures alone where there is one seed"
+        )
     command = f"facevalue study {study.name}" + f" --seeds {seeds}" * (seeds > 1) + " --budget quick" * bool(quick)
     lines = [
         f"# {study.title}",
@@ -864,7 +894,7 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
         f"* Made by `{command}`, {' to '.join(dates[:: max(1, len(dates) - 1)]) or 'not yet'}.",
         f"* On {'; '.join(machines) or 'nothing yet'}. facevalue {', '.join(versions) or __version__}.",
         f"* Each test set was read once, after training. n is its size; {spread}."
-        + f" {FEW_SEEDS} seeds or more tell how much of a figure is luck." * (seeds < FEW_SEEDS),
+        + f" {FEW_SEEDS} seeds or more tell how much of a figure is luck." * (fewest < FEW_SEEDS),
         "* Minutes are of the whole training by the clock on the wall, the least of the seeds, as machines are shared.",
         "",
         *table_lines(results, study),
@@ -892,9 +922,8 @@ def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
         steps = "as above" if taken else f"{first.run.recipe.steps:,} × {first.run.recipe.batch_size}"
         spent = [outcome.measured["minutes"] for outcome in done if outcome.measured]
         minutes = "0" if taken else f"{min(spent):.1f}"
-        seeds = (
-            f"{len(done)} of {len(group)}, others diverged" if any(one.diverged for one in group) else str(len(done))
-        )
+        diverged = sum(one.diverged for one in group)
+        seeds = f"{len(done)}, {diverged} diverged" if diverged else str(len(done))
         intervals = study.interval(done) if study.interval is not None else {}
         for index, score in enumerate(done[0].scores()):
             values = [outcome.scores()[index].value for outcome in done]

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from facevalue.errors import FaceValueError, MissingExtraError, StoppedError
-from facevalue.files import make_folder, write_whole
+from facevalue.files import claimed, make_folder, write_whole
 from facevalue.sources.datasets import DATA_VARIABLE
-from facevalue.studies import Run, carry_out_run, finished_row
+from facevalue.studies import Run, carry_out_run, finished_row, is_done
 from facevalue.studies.elsewhere import MEASURED
 
 RETRIES = 3  # of a run whose worker dies
@@ -61,7 +61,8 @@ def collect(ray: Any, given: dict[Any, Run], done: Callable[[], None]) -> None:
         run = given[first]
         ended = f"[{len(given) - len(left)}/{len(given)}] {run.name}"
         try:
-            keep(run.folder, ray.get(first))
+            files = ray.get(first)
+            keep(run.folder, files)
         except ray.exceptions.RayTaskError as error:
             why = str(error.cause).partition("\n")[0] or type(error.cause).__name__
             failed = failed or f"{run.name}: {why}"
@@ -73,6 +74,9 @@ def collect(ray: Any, given: dict[Any, Run], done: Callable[[], None]) -> None:
             failed = failed or f"{run.name}: its worker was lost {1 + RETRIES} times ({type(error).__name__})"
             print(f"{ended}: failed", file=sys.stderr, flush=True)
         else:
+            if not files:
+                print(f"{ended}: another process is at it", file=sys.stderr, flush=True)
+                continue
             print(f"{ended}: done\n{finished_row(run, [run])}", file=sys.stderr, flush=True)
             done()
     if failed:
@@ -87,13 +91,18 @@ def away(run: Run) -> Run:
 def carry_out_there(run: Run, data: Path | None, variable: str | None) -> dict[str, bytes]:
     """The task: train and measure.  variable: of the environment, for data that are not named here.
 
-    Returns the files of the run's folder by name.
+    Returns the files of the run's folder by name; none where another process is at it.
     """
     if variable is not None:
         os.environ[DATA_VARIABLE] = variable
     make_folder(run.folder)
-    carry_out_run(run, [run], data, 0, False)
-    return {path.name: path.read_bytes() for path in sorted(run.folder.iterdir()) if path.is_file()}
+    with claimed(run.folder) as ours:
+        if not ours:
+            return {}
+        if not is_done(run, [run]):
+            carry_out_run(run, [run], data, 0, False)
+    paths = [path for path in sorted(run.folder.iterdir()) if path.is_file() and path.name != "lock"]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def keep(folder: Path, files: dict[str, bytes]) -> None:

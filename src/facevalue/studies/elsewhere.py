@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import lzma
 import re
+import sys
 import zipfile
 import zlib
 from collections import defaultdict
@@ -59,7 +60,15 @@ def take_results(out: Path, sources: Iterable[Path]) -> int:
                 if name in files:
                     write_whole(run / name, files[name])
             taken += 1
-        if SEARCH in found and not (out / SEARCH).exists():
+        if SEARCH in found and (out / SEARCH).exists():
+            if (out / SEARCH).read_bytes() != found[SEARCH]:
+                print(
+                    f"{source}: its search is not taken over, as {out} has one of its own, which goes on without its "
+                    "trainings; for those name another folder with --out",
+                    file=sys.stderr,
+                    flush=True,
+                )
+        elif SEARCH in found:
             make_folder(out)
             write_whole(out / SEARCH, found[SEARCH])
     return taken
