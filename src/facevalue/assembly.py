@@ -94,7 +94,7 @@ def make_convnet(recipe: Recipe, codec: Codec) -> nn.Module:
 
 def make_rownet(recipe: Recipe, codec: Codec) -> nn.Module:
     check_stages(recipe)
-    if not {"length"} <= {head.name for head in codec.heads} or max(head.places for head in codec.heads) == 1:
+    if not any(head.name == "length" for head in codec.heads) or all(head.places == 1 for head in codec.heads):
         raise SettingError(f"network {recipe.network} counts the digits of a row; codec {recipe.codec} has none")
     frame = (COLUMNS * COLUMN_PX, FRAME_PX)
     if recipe.frame_px != frame or len(recipe.widths) < 2:

@@ -151,6 +151,7 @@ def train(
         except WorkerKilledError:  # where a whole group of processes is asked to end, those that draw are gone already
             if not ending.asked:
                 raise
+            refuse_broken(trainee, run_dir)
             write_checkpoint(run_dir, trainee.state())
             progress.flush()
             raise stopped(trainee, run_dir) from None

@@ -76,7 +76,8 @@ class Watch:
                 kept = self.album.keep(shot, rgb, self.say)
                 reading = self.reader.read(rgb)
                 value, confidence, uncertain = reading.value, reading.confidence, reading.uncertain
-                number, period = None if math.isnan(reading.number) else reading.number, period_of(reading)
+                number = None if math.isnan(reading.number) else reading.number
+                period = period_of(reading)
                 if self.decimals is not None:
                     value, number = place_point(value, number, self.decimals)
             except PictureError as error:

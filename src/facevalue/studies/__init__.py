@@ -522,7 +522,7 @@ def run_study(
     if not any(is_asked(run.recipe, only) for run in runs):
         raise FaceValueError(f"{', '.join(only)}: not among what the others of {name} decide on, as far as measured")
     results = outcomes(runs, missing)
-    write_table(study, results, out, budget, [])
+    write_table(study, results, out, budget, [])  # before the figures, which may want pictures that are not here
     if keep is not None:
         print(f"results of {pack_results(out, keep)} runs kept in {keep}", file=sys.stderr, flush=True)
     print("drawing the figures", file=sys.stderr, flush=True)

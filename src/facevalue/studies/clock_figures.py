@@ -124,7 +124,7 @@ def plot_errors(panels: Sequence[Panel]) -> bytes:
 
 def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -> bytes:
     """Mean minutes off against classes or parameters, both logarithmic.  named: write its title at each point."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import NullFormatter
 
     figure = new_figure(7.2, 4.8)
     axes = figure.add_subplot()
@@ -134,10 +134,7 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
             off = [max(point.off, LEAST_OFF) for point in mine]
             axes.plot([point.at for point in mine], off, mark, color=colour, markersize=5, label=label)
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    scale_values(axes, (1, 2, 5))
     axes.margins(x=0.35 if named else 0.1, y=0.1)
     if named:
         name_points(axes, [(point.at, max(point.off, LEAST_OFF), point.title) for point in points])
@@ -152,6 +149,16 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
     if any(point.published for point in points):
         axes.legend(frameon=False, fontsize=9)
     return png_of(figure)
+
+
+def scale_values(axes: Axes, subs: Sequence[int]) -> None:
+    """Upwards a logarithmic scale with plain numbers.  subs: those marked between powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 NAME_WIDTH = 0.3  # of the axes, that a name takes at most

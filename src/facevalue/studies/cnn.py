@@ -128,14 +128,14 @@ STUDY = Study(
     "cnn",
     "Convolutional networks: a base and its variations",
     "The base has two 3×3 convolutions each of 64, 128 and 256 channels, halved by the largest behind each two, a "
-    "dense layer of 128 and dropout of 0.3; each variation changes what it is named for; those of other depths have"
-    " other widths and dense layers too, and the one 1×1 layer has neither pooling, dense layer nor dropout. "
+    "dense layer of 128 and dropout of 0.3; each variation changes what it is named for; those of other depths have "
+    "other widths and dense layers too, and the one 1×1 layer has neither pooling, dense layer nor dropout. "
     "leiden-2024 prints the sizes of its networks, not their layers: these were chosen to have its sizes (kernels "
     "of 1 0.43 million parameters, of 5 3.5; 2 layers 2.59; one 1×1 layer 7,800; five layers 7.6), rising and "
     "falling only nearly, ten layers with shortcuts 1.85 million where it has 3.6; it names no base. None but one "
     "has batch norms. Adam at 1e-3, falling over the second half, batches of 128, four epochs; eight of CIFAR-10, "
-    "for the three that read most of Fashion-MNIST's validation part right. The last tenth of the training pictures"
-    " is for validation. Of losses the table gives the least and the most of the seeds.",
+    "for the three that read most of Fashion-MNIST's validation part right. The last tenth of the training pictures "
+    "is for validation. Of losses the table gives the least and the most of the seeds.",
     experiments,
     draw,
     intervals,

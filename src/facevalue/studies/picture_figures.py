@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.sources.pictures import LabelledBatch
-from facevalue.studies.clock_figures import name_points, new_figure, png_of
+from facevalue.studies.clock_figures import name_points, new_figure, png_of, scale_values
 from facevalue.studies.figures import Tile, sheet
 
 if TYPE_CHECKING:
@@ -106,8 +106,6 @@ def plot_rows(rows: Sequence[Row], title: str) -> bytes:
 
 def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:
     """A figure against the number of parameters, both logarithmic: a mark a seed, named at the highest."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     figure = new_figure(7.6, 5.0)
     axes = figure.add_subplot()
     families = dict.fromkeys(point.family for point in points)
@@ -117,10 +115,7 @@ def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:
         up = [value for point in mine for value in point.seeds]
         axes.plot(across, up, mark, color=shade, markersize=5, label=family, markerfacecolor="none", linestyle="none")
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    scale_values(axes, (1, 2, 3, 5, 7))
     axes.margins(x=0.25, y=0.1)
     names = []
     for name in dict.fromkeys(point.title for point in points):

@@ -34,7 +34,7 @@ export class Region {
   }
 
   draw() {
-    const { width, height } = this.overlay.viewBox.baseVal; // null in Firefox without the attribute, so it has one
+    const { width, height } = this.overlay.viewBox.baseVal; // some browsers have none without the attribute
     this.rect.toggleAttribute("hidden", this.shape === null);
     const { x, y, width: across, height: down } = this.shape ?? { x: 0, y: 0, width: 0, height: 0 };
     this.rect.setAttribute("x", x * width);
