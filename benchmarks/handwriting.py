@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from facevalue.images import RGB
-from facevalue.page import ALL_STEPS, Box, cut_digit, look_over, normalise
+from facevalue.page import ALL_STEPS, Box, cut_digits, look_over, normalise
 from facevalue.reader import Reader
 from facevalue.reading import Reading
 from facevalue.sources.datasets import read_idx_pair
@@ -49,10 +49,10 @@ def main(data: Path, model: str | None, pages: int, seed: int) -> None:
         rgb, true, chosen = draw_sheet(rng, list(glyphs), SIZE_PX)
         sheet = look_over(rgb)
         found_count, true_count = found_count + len(sheet.boxes), true_count + len(true)
-        for box in sheet.boxes:
+        for box, crop in zip(sheet.boxes, cut_digits(rgb, sheet), strict=True):
             near = [overlap(box, Box(*other)) for other in true]
             if max(near) > NEAR:
-                crops.append(cut_digit(rgb, box, owner=sheet.owner))
+                crops.append(crop)
                 truth.append(str(labels[chosen[int(np.argmax(near))]]))
     click.echo(f"{pages} sheets, seed {seed}, {reader.weight.name}: {true_count} digits, {found_count} found")
     click.echo(f"recall {len(crops) / true_count:.2%}, precision {len(crops) / found_count:.2%}; of those read right:")

@@ -5,6 +5,7 @@ A stand-in camera gives pictures from memory as cv2.VideoCapture would; the fail
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -284,6 +287,19 @@ def test_a_video_that_tells_no_times() -> None:
         list(camera.recorded_frames(cv2, "x.avi", StandIn(pictures=0), 0.5, Ending()))
 
 
+def test_a_time_told_twice_does_not_lead_back() -> None:
+    """As in videos of variable rate."""
+
+    class Stuck(StandIn):
+        def get(self, number: int, /) -> float:
+            if number == cv2.CAP_PROP_POS_MSEC:
+                return (0.0, 60e3, 120e3, 120e3, 180e3)[self.grabbed - 1]
+            return 25.0 if number == cv2.CAP_PROP_FPS else 0.0
+
+    frames = camera.recorded_frames(cv2, "x.mp4", Stuck(pictures=5), 0.0, Ending())
+    assert [frame.when for frame in frames] == pytest.approx([0.0, 60.0, 120.0, 120.04, 180.0])
+
+
 # ---- a live camera ---------------------------------------------------------------------------------------------------
 
 
@@ -511,21 +527,80 @@ def test_a_second_signal_ends_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def test_a_number_is_that_of_a_camera(plug: Plug) -> None:
+    plug(StandIn(ENDLESS))
+    assert run("1", "--count", "2", "--every", "0").stderr.startswith("camera 1: 2 frames read, ")
+
+
+def test_a_device_that_is_unplugged_is_waited_for(plug: Plug, tmp_path: Path) -> None:
+    device = tmp_path / "video9"
+    os.mkfifo(device)  # neither a file nor a folder, as a device is
+
+    class Unplugged(StandIn):
+        def grab(self) -> bool:
+            if self.left == 0:
+                device.unlink(missing_ok=True)
+            return super().grab()
+
+    opened = plug(Unplugged(camera.SETTLING_PICTURES + 1), StandIn(0, opens=False), StandIn(ENDLESS))
+    result = run(str(device), "--count", "2", "--every", "0")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines()[0] == f"{device}: went away; trying again, up to 2 times"
+    assert len(opened) == 3
+
+
+class Snapshots(BaseHTTPRequestHandler):
+    """An address that gives a picture each time it is asked; the first three times of all, and a text from then on."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png" if self.asked <= 3 else "text/html")
+        self.end_headers()
+        with contextlib.suppress(OSError):  # who asks for the type alone does not wait for the picture
+            Image.fromarray(TEN_PAST_TEN).save(self.wfile, "PNG")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def test_an_address_of_snapshots_is_asked_again_and_again(plug: Plug) -> None:
+    opened = plug(StandIn(0, opens=False))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    where = f"http://127.0.0.1:{server.server_port}/snap?…"
+    try:
+        result = run(f"http://me:secret@127.0.0.1:{server.server_port}/snap?key=secret", "--all", "--every", "0")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [value for _, value in times_and_values(result)] == ["10:10"] * 2  # one was for looking what it gives
+    problem = f"{where}: it gives text/html, where a picture was expected; check the address"
+    assert result.stderr.splitlines() == [f"{problem}; trying again, up to 2 times", problem]
+    assert (result.exit_code, opened) == (1, [])
+
+
 # ---- the window ------------------------------------------------------------------------------------------------------
 
 
 class StandInWindows:
-    """The part of cv2 that shows windows; keys: what is pressed, one at each look."""
+    """The part of cv2 that shows windows; keys: what is pressed, visible: what is said of it, one at each look, the
+    last one for good."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, keys: list[int], visible: float = 1.0) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, keys: list[int], visible: list[float]) -> None:
         self.keys: Iterator[int] = iter(keys)
+        looks = iter(visible)
         self.shown: list[NDArray[np.uint8]] = []
         self.destroyed = 0
         monkeypatch.setenv("DISPLAY", ":9")
         monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
         monkeypatch.setattr(cv2, "imshow", lambda _, picture: self.shown.append(picture))
         monkeypatch.setattr(cv2, "waitKey", lambda _: next(self.keys, -1))
-        monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: visible)
+        monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: next(looks, visible[-1]))
         monkeypatch.setattr(cv2, "destroyAllWindows", self.destroy)
 
     def destroy(self) -> None:
@@ -536,13 +611,14 @@ class StandInWindows:
 @pytest.mark.parametrize(
     ("keys", "visible", "shown"),
     [
-        pytest.param([-1, ord("x"), -1], 1.0, 3, id="to the video's end"),
-        pytest.param([-1, ord("q")], 1.0, 2, id="q"),
-        pytest.param([27], 1.0, 1, id="Esc"),
-        pytest.param([], 0.0, 1, id="closed"),
+        pytest.param([-1, ord("x"), -1], [1.0], 3, id="to the video's end"),
+        pytest.param([-1, ord("q")], [1.0], 2, id="q"),
+        pytest.param([27], [1.0], 1, id="Esc"),
+        pytest.param([], [1.0, 0.0], 2, id="closed"),
+        pytest.param([], [-1.0], 3, id="windows that never say whether they are visible"),
     ],
 )
-def test_show(keys: list[int], visible: float, shown: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show(keys: list[int], visible: list[float], shown: int, monkeypatch: pytest.MonkeyPatch) -> None:
     windows = StandInWindows(monkeypatch, keys, visible)
     result = run("videos/clip.avi", "--show")
     assert result.exit_code == 0, result.stderr
@@ -589,7 +665,8 @@ def test_times(when: float | datetime, text: str, in_json: float | str) -> None:
         ("hall.mp4", "hall.mp4"),
         ("me@home.mp4", "me@home.mp4"),
         ("rtsp://cam:8554/live", "rtsp://cam:8554/live"),
-        ("rtsp://me:p@ss@cam/live?to=a@b", "rtsp://cam/live?to=a@b"),
+        ("rtsp://me:p@s?s@cam/live?to=a@b", "rtsp://cam/live?…"),
+        ("http://cam/cgi?cmd=Snap&password=secret", "http://cam/cgi?…"),
     ],
 )
 def test_name_source(source: int | str, name: str) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +239,13 @@ ONE = '[[part]]\nkind = "dial"\nbox = [300, 100, 80, 80]\nturn = 1.0\n'  # its l
         ),
         pytest.param(
             HEAD + ONE.replace("turn = 1.0", "range = [0, 3]\nsweep = [0, 400]"), 8, "sweep", "full turn", id="sweep"
+        ),
+        pytest.param(
+            HEAD + ONE.replace("turn = 1.0", "range = [0, 3]\nsweep = [225, 135]"),
+            8,
+            "sweep",
+            "write 225 and 495",
+            id="sweep that falls",
         ),
         pytest.param(HEAD + ONE + "sweep = [0, 90]\n", 8, "sweep", "goes with range", id="sweep of a meter's dial"),
         pytest.param(
@@ -512,7 +521,8 @@ def test_a_dial_alone(extra: str, degrees: float, value: str, number: float, tmp
     assert float(reading.value) == pytest.approx(float(value), abs=0.011 * 10 ** max(0, len(value.split(".")[0]) - 1))
     assert reading.number == pytest.approx(number, abs=0.1 if number < 10 else 1.0)
     assert reading.kind == "instrument" and len(reading.parts) == 1
-    assert InstrumentReader(path).read(np.zeros((240, 480, 3), np.uint8)).value == "?"
+    nothing = InstrumentReader(path).read(np.zeros((240, 480, 3), np.uint8))
+    assert (nothing.value, nothing.confidence, nothing.alternatives) == ("?", 0.0, ())
 
 
 def test_rows_of_digits_are_one_number(tmp_path: Path) -> None:
@@ -545,6 +555,7 @@ def test_a_clock_alone(tmp_path: Path) -> None:
         draw.line((120, 120, 120 + length * math.sin(a), 120 - length * math.cos(a)), fill="black", width=width)
     reading = InstrumentReader(path).read(picture)
     assert reading.value == "10:09" and reading.kind == "instrument"
+    assert reading.to_dict()["number"] == round(reading.number, 2)
     assert {"part 1", "hour 1", "minute 1"} <= set(reading.marks)
     assert InstrumentReader(path).read(np.zeros((240, 240, 3), np.uint8)).uncertain
 
@@ -635,6 +646,57 @@ def test_a_part_outside_of_the_photo_is_refused(aligned: tuple[Path, RGB], red_n
     path.write_text(path.read_text(encoding="utf-8").partition("[[mark]]")[0], encoding="utf-8")
     with pytest.raises(PictureError, match="a part of the meter lies outside"):
         InstrumentReader(path).read(photographed(reference, 0, 1, (-150, 0)))
+
+
+@pytest.mark.parametrize("how", ["marks", "picture"])
+@pytest.mark.parametrize("larger", [1 / 6, 7.0])
+def test_a_camera_of_other_pixels_may_take_the_photos(
+    how: str, larger: float, aligned: tuple[Path, RGB], red_needles: None
+) -> None:
+    """From a reference picture of a phone to a small webcam's photos, and the other way."""
+    path, reference = aligned
+    text = path.read_text(encoding="utf-8").replace('align = "picture"', f'align = "{how}"')
+    if larger < 1:  # the reference is the large one, and the boxes with it
+
+        def enlarged(found: re.Match[str]) -> str:
+            return f"{found[1]} = [{', '.join(str(round(int(n) / larger)) for n in found[2].split(', '))}]"
+
+        text = re.sub(r"(box|size) = \[([\d, ]+)\]", enlarged, text)
+        picture = Image.fromarray(reference).resize((2880, 1440), Image.Resampling.LANCZOS)
+        picture.save(path.parent / "reference.png")
+        photo = reference
+    else:
+        photo = np.asarray(Image.fromarray(reference).resize((3360, 1680), Image.Resampling.LANCZOS))
+    path.write_text(text, encoding="utf-8")
+    assert InstrumentReader(path).read(photo).parts[0].value == "00000"
+
+
+@pytest.mark.parametrize("how", ["marks", "picture"])
+def test_a_part_may_reach_the_edge(how: str, aligned: tuple[Path, RGB], red_needles: None) -> None:
+    path, reference = aligned
+    text = path.read_text(encoding="utf-8").replace('align = "picture"', f'align = "{how}"')
+    path.write_text(text.replace("box = [140, 20, 200, 60]", "box = [0, 0, 480, 80]"), encoding="utf-8")
+    assert text != path.read_text(encoding="utf-8")
+    saved = BytesIO()
+    Image.fromarray(reference).save(saved, "JPEG", quality=60)
+    for photo in (reference, saved.getvalue()):
+        assert len(InstrumentReader(path).read(photo).parts) == 4
+
+
+def test_two_marks_must_both_be_seen_well(aligned: tuple[Path, RGB], red_needles: None) -> None:
+    """Through any two places a photo can be laid, and by chance something is a little like a mark."""
+    path, reference = aligned
+    text = path.read_text(encoding="utf-8").replace('align = "picture"', 'align = "marks"')
+    first, second, *_ = re.findall(r"\[\[mark\]\]\nbox = .*\n", text)
+    path.write_text(text.partition("[[mark]]")[0] + first + second, encoding="utf-8")
+    reader = InstrumentReader(path)
+    assert reader.read(photographed(reference, 3.0, 1.0, (4.0, 3.0))).parts[0].value == "00000"
+    mixed = reference.copy()
+    mark, other = reference[20:80, 400:460], reference[170:230, 400:460]
+    mixed[20:80, 400:460] = other
+    mixed[30:90, 390:450] = (0.4 * mark + 0.6 * other).astype(np.uint8)  # beside its place, and half itself
+    with pytest.raises(PictureError, match=r"only marks 1 and 2 are found, and mark 2 is only \d+% like itself"):
+        reader.read(mixed)
 
 
 def test_a_reference_picture_of_another_size_is_refused(aligned: tuple[Path, RGB], red_needles: None) -> None:

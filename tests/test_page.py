@@ -30,6 +30,7 @@ from facevalue.page import (
     Page,
     Steps,
     cut_digit,
+    cut_digits,
     draw_page,
     find_digits,
     group_rows,
@@ -427,8 +428,8 @@ def test_a_crop_beyond_the_picture_is_paper() -> None:
 )
 def test_a_crop_shows_no_other_ink(rgb: RGB) -> None:
     sheet = look_over(rgb)
-    box = sheet.boxes[len(sheet.boxes) // 2]
-    crop = cut_digit(rgb, box, 0.4, sheet.owner).astype(int)
+    middle = len(sheet.boxes) // 2
+    box, crop = sheet.boxes[middle], cut_digits(rgb, sheet, 0.4)[middle].astype(int)
     side = len(crop)
     inset = round(side * (1 - 1 / 1.8) / 2) - 5  # the ring round the box
     crop[inset : side - inset, inset : side - inset] = PAPER
@@ -436,6 +437,21 @@ def test_a_crop_shows_no_other_ink(rgb: RGB) -> None:
     alone = cut_digit(rgb, box, 0.4).astype(int)
     alone[inset : side - inset, inset : side - inset] = PAPER
     assert np.abs(alone - PAPER).max() > 100  # there was other ink
+
+
+def test_a_thin_digit_is_not_taken_for_the_bold_one_that_reaches_into_its_box() -> None:
+    page = write(["3580"])
+    draw = ImageDraw.Draw(page)
+    draw.line((100, 340, 150, 260), fill=INK, width=4)
+    draw.text((131, 345), "8", font=ImageFont.load_default(80), fill=INK, anchor="lb", stroke_width=2)
+    rgb = np.asarray(page)
+    sheet = look_over(rgb)
+    thin = next(k for k, box in enumerate(sheet.boxes) if box.top > 200 and box.left < 110)
+    box = sheet.boxes[thin]
+    shares = np.bincount(sheet.owner[box.top : box.bottom, box.left : box.right].ravel(), minlength=len(sheet.boxes))
+    assert shares[1:].argmax() != thin  # most of the ink in its box is not its own
+    ink = np.abs(cut_digits(rgb, sheet)[thin].astype(int) - PAPER).max(axis=2) > 100
+    assert 250 < np.count_nonzero(ink) < 500  # a stroke of 94 by 4 pixels
 
 
 def test_a_normalised_digit_is_like_one_of_mnist() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -25,6 +26,7 @@ from facevalue.recipes import Recipe
 from facevalue.sources.datasets import ORIGINS
 from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
 from facevalue.studies import encodings as encodings_study
+from facevalue.studies.clock_figures import keep_apart
 from facevalue.studies.pictures import CIFAR, FASHION, LOSS, RIGHT, VALIDATION, best, intervals_of, rights_of
 
 FILES = (activations, cnn, mlp, obfuscated)
@@ -388,3 +390,17 @@ def test_intervals_are_of_seeds_and_pictures(finished: dict[str, Path]) -> None:
     for (test, _), (low, high) in told.items():
         mean = sum(rights_of(folder)[test].mean() for folder in folders) / 2
         assert low - 1e-9 <= mean <= high + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ([0.1, 0.4, 0.9], [0.1, 0.4, 0.9]),
+        ([0.5, 0.5, 0.5], [0.4, 0.5, 0.6]),
+        ([0.2, 0.25, 0.6], [0.175, 0.275, 0.6]),
+        ([0.95, 1.0, 1.0], [0.8, 0.9, 1.0]),
+        ([0.0, 0.02], [0.0, 0.1]),
+    ],
+)
+def test_names_beside_a_figure_keep_apart(wanted: list[float], found: list[float]) -> None:
+    assert keep_apart(np.array(wanted), 0.1) == pytest.approx(np.array(found))

@@ -32,6 +32,7 @@ from facevalue.files import write_picture
 from facevalue.images import MIN_SIDE_PX, RGB
 from facevalue.reader import Reader
 from facevalue.reading import Reading, draw_overlay
+from facevalue.snapshots import Snapshots
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each new attempt at a live camera; then it is given up
 STALLED_SECONDS = 15.0  # V4L2 gives up on a picture after 10
@@ -120,9 +121,17 @@ def import_cv2(needed_by: str = "the camera") -> Any:
 # ---- frames ----------------------------------------------------------------------------------------------------------
 
 
+def camera_number(text: str) -> int | None:
+    """Of a camera, where the text is one and no file's name."""
+    return int(text) if re.fullmatch(r"\d{1,3}", text, re.ASCII) and not os.path.exists(text) else None
+
+
 def name_source(source: int | str) -> str:
-    """What messages call it; a password in a stream's address is left out."""
-    return f"camera {source}" if isinstance(source, int) else re.sub(r"://[^/]*@", "://", source)
+    """What messages call it; of an address without user, password and query, in which they may stand too."""
+    if isinstance(source, int):
+        return f"camera {source}"
+    scheme, mark, rest = source.partition("://")
+    return f"{scheme}://{re.sub(r'[?].*', '?…', re.sub(r'^[^/]*@', '', rest), flags=re.DOTALL)}" if mark else source
 
 
 def open_capture(cv2: Any, source: int | str) -> Capture:
@@ -163,12 +172,19 @@ def read_frames(
     A live camera that fails is opened again a few times, which ``say`` is told once a failure.
     Raises PictureError where that is in vain, or for a video that can't be opened.
     """
+    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
+        snapshots = Snapshots(source, name_source(source))
+        if snapshots.are_given():
+            yield from snapshot_frames(snapshots, every_seconds, ending, say)
+            return
     failures = seen = 0
+    live = False  # a device that is unplugged has no path any more
     while not ending.asked:
         capture = open_capture(cv2, source)
-        if is_recording(cv2, source, capture):
+        if not live and is_recording(cv2, source, capture):
             yield from recorded_frames(cv2, str(source), capture, every_seconds, ending)
             return
+        live = True
         problem = "can't be opened"
         if capture.isOpened():
             problem = "gives no pictures"
@@ -185,9 +201,35 @@ def read_frames(
         if failures == len(RETRY_SECONDS):
             raise PictureError(explain_failure(source, problem, seen), name_source(source))
         if failures == 0:
-            say(f"{name_source(source)}: {problem}; trying again, up to {len(RETRY_SECONDS)} times")
+            say(trying_again(f"{name_source(source)}: {problem}"))
         ending.pause(RETRY_SECONDS[failures])
         failures += 1
+
+
+def snapshot_frames(
+    snapshots: Snapshots, every_seconds: float, ending: Ending, say: Callable[[str], object]
+) -> Generator[Frame, None, None]:
+    """The pictures of an address that gives one each time it is asked. Raises PictureError as ``read_frames`` does."""
+    failures = 0
+    while not ending.asked:
+        due, when = time.monotonic() + every_seconds, datetime.now().astimezone()
+        try:
+            frame = Frame(snapshots.opened(snapshots.fetch()), when)
+        except PictureError as error:
+            if failures == len(RETRY_SECONDS):
+                raise
+            if failures == 0:
+                say(trying_again(str(error)))
+            ending.pause(RETRY_SECONDS[failures])
+            failures += 1
+        else:
+            failures = 0
+            yield frame
+            ending.pause(due - time.monotonic())
+
+
+def trying_again(problem: str) -> str:
+    return f"{problem}; trying again, up to {len(RETRY_SECONDS)} times"
 
 
 def explain_failure(source: int | str, problem: str, seen: int) -> str:
@@ -213,13 +255,12 @@ def recorded_frames(
                 raise PictureError("a folder, where a camera or a video was expected", name)
             raise PictureError("no such file; check the path", name)
         fps = capture.get(cv2.CAP_PROP_FPS)
-        seconds = due = 0.0
-        index, seen = 0, False
+        step = 1 / fps if 0 < fps < 1000 else 0.04
+        seconds, due, seen = -step, 0.0, False
         while not ending.asked and capture.grab():
             told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
-            if index:  # not all formats tell times
-                seconds = told if told > seconds else index / fps if 0 < fps < 1000 else seconds + 0.04
-            index += 1
+            # the first one is at 0; not all formats tell times, some tell one twice
+            seconds = told if 0 <= seconds < told else seconds + step
             if seconds < due - 1e-3:
                 continue
             good, picture = capture.retrieve()
@@ -333,6 +374,7 @@ class Window:
     def __init__(self, cv2: Any, ending: Ending) -> None:
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise FaceValueError("--show needs a display, and there is none here; --overlay FILE writes the picture")
+        self._seen = False  # some windows never say whether they are visible
         try:
             cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
         except cv2.error as error:
@@ -350,7 +392,9 @@ class Window:
     def wait(self, seconds: float) -> None:
         """Handle the window's events for so long."""
         key = self._cv2.waitKey(max(1, round(seconds * 1e3)))
-        closed = self._cv2.getWindowProperty(self.TITLE, self._cv2.WND_PROP_VISIBLE) < 1
+        visible = self._cv2.getWindowProperty(self.TITLE, self._cv2.WND_PROP_VISIBLE) >= 1
+        closed = self._seen and not visible
+        self._seen = self._seen or visible
         if closed or (key != -1 and key & 0xFF in (27, ord("q"))):
             self._ending.asked = True
 

@@ -525,18 +525,19 @@ def camera(
     model: str | None,
     scale: Scale | None,
 ) -> None:
-    """Read live from a camera: a webcam by its number, or SOURCE: a stream's address, a device, or a video file.
+    """Read live from a camera. SOURCE: a webcam's number, the address of a stream or snapshots, a device or a video.
 
     Prints a line for each new value: the time (of a video: minutes and seconds into it), value, confidence.
     Exit code 0: the video's end, the count, Ctrl-C; 1: the camera failed; 2: wrong usage.
     """
     if source is not None and device is not None:
         raise click.UsageError(f"--device {device} and {source!r} are two cameras; give one")
-    from facevalue.camera import camera_command
+    from facevalue.camera import camera_command, camera_number
 
+    number = device if source is None else camera_number(source)
     try:
         camera_command(
-            source if source is not None else device or 0,
+            source if source is not None and number is None else number or 0,
             kind=kind,
             model=model,
             scale=scale,

@@ -551,11 +551,18 @@ def group_rows(boxes: Sequence[Box]) -> list[list[int]]:
 # ---- crops -----------------------------------------------------------------------------------------------------------
 
 
-def cut_digit(rgb: RGB, box: Box, margin: float = MARGIN, owner: NDArray[np.int32] | None = None) -> RGB:
+def cut_digits(rgb: RGB, sheet: Sheet, margin: float = MARGIN) -> list[RGB]:
+    """A crop of each digit of a sheet, in its order, without the ink of its neighbours."""
+    return [cut_digit(rgb, box, margin, sheet.owner, number) for number, box in enumerate(sheet.boxes, start=1)]
+
+
+def cut_digit(
+    rgb: RGB, box: Box, margin: float = MARGIN, owner: NDArray[np.int32] | None = None, number: int = 1
+) -> RGB:
     """A square crop with the digit in its middle, and paper where there is other ink or no picture.
 
-    rgb: (H, W, 3) uint8.  margin: room on each side, as a share of the box's longer side.  owner: that of the Sheet;
-    without it only what is beyond the picture is filled.  Returns (S, S, 3) uint8.
+    rgb: (H, W, 3) uint8.  margin: room on each side, as a share of the box's longer side.  owner: that of the Sheet, in
+    which the digit's ink is ``number``; without it only what is beyond the picture is filled.  Returns (S, S, 3) uint8.
     """
     height, width = rgb.shape[:2]
     longer = max(box.right - box.left, box.bottom - box.top)
@@ -570,13 +577,9 @@ def cut_digit(rgb: RGB, box: Box, margin: float = MARGIN, owner: NDArray[np.int3
     if owner is not None:
         down, across = owner.shape[0] / height, owner.shape[1] / width
         part = owner[((rows + 0.5) * down).astype(int)[:, None], ((columns + 0.5) * across).astype(int)]
-        middle = owner[
-            int(box.top * down) : int(box.bottom * down) + 1, int(box.left * across) : int(box.right * across) + 1
-        ]
-        mine = int(np.bincount(middle[middle > 0], minlength=2).argmax())
         blurred = 2 * round(2 / max(down, 0.1)) + 1  # ink spreads about two pixels beyond its outline
-        ours = slide(part == mine, blurred, np.logical_or)
-        others = slide((part != mine) & (part != 0), blurred, np.logical_or)
+        ours = slide(part == number, blurred, np.logical_or)
+        others = slide((part != number) & (part != 0), blurred, np.logical_or)
         foreign = foreign | (others & ~ours)
         paper = inside & ~ours & ~others
     if foreign.any() and paper.any():
@@ -691,7 +694,7 @@ def read_page(reader: ReadsDigits, source: Source, *, prepare: Prepare = "crop")
     began = time.perf_counter()
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
     sheet = look_over(rgb)
-    crops: list[RGB] = [cut_digit(rgb, box, owner=sheet.owner) for box in sheet.boxes]
+    crops = cut_digits(rgb, sheet)
     if prepare == "mnist":
         crops = [np.repeat(normalise(crop)[..., None], 3, axis=2) for crop in crops]
     readings = []

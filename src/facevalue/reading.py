@@ -88,7 +88,7 @@ class Reading:
         result |= {
             "kind": self.kind,
             "value": self.value,
-            "number": None if math.isnan(self.number) else self._rounded_number(),
+            "number": None if math.isnan(self.number) else self.rounded_number(),
             "confidence": round(self.confidence, 4),
             "uncertain": self.uncertain,
             "alternatives": [
@@ -115,9 +115,10 @@ class Reading:
             text += "   (" + ", ".join(f"{other.value} {other.confidence:.0%}" for other in shown) + ")"
         return text
 
-    def _rounded_number(self) -> float:
+    def rounded_number(self) -> float:
+        """The number as it is printed in JSON: with as many decimals as its kind is read to."""
         if self.kind in ("digits", "dial", "instrument"):
-            return self.number  # as many decimals as are seen
+            return self.number
         return round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2)
 
     def _runners_up(self, top: int | None) -> tuple[Alternative, ...]:

@@ -78,14 +78,22 @@ class Scale:
         low, high = DECADE if span is None else parse_pair(span)
         clockwise = None if direction is None else direction == "clockwise"
         scale = cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
-        if scale.sweep is not None and clockwise is not False and scale.sweep[1] < scale.sweep[0]:
-            start, end = scale.sweep
-            wrapped = f"{start:g}:{end + 360:g}" if start - end < 360 else f"{end:g}:{start:g}"
-            raise SettingError(
-                f"a sweep from {start:g} down to {end:g} degrees: where values rise clockwise, past straight up, write "
-                f"{wrapped}; where they rise the other way, say so (direction counterclockwise)"
-            )
+        scale.check_falling()
         return scale
+
+    def check_falling(self) -> None:
+        """Raise SettingError for a sweep that falls, unless values are said to rise counterclockwise.
+
+        Who writes 225 to 135 mostly means 225 to 495, which is another arc.
+        """
+        if self.sweep is None or self.clockwise is False or self.sweep[0] < self.sweep[1]:
+            return
+        start, end = self.sweep
+        wrapped = f"{start:g} and {end + 360:g}" if start - end < 360 else f"{end:g} and {start:g}"
+        raise SettingError(
+            f"a sweep from {start:g} down to {end:g} degrees: where values rise clockwise, past straight up, write "
+            f"{wrapped} for its ends; where they rise the other way, say so (direction counterclockwise)"
+        )
 
     def __post_init__(self) -> None:
         finite = math.isfinite(self.low) and math.isfinite(self.high)

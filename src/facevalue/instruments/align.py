@@ -23,6 +23,7 @@ from facevalue.instruments.schema import Corners, Instrument, area, is_clockwise
 LONGEST_PX = 1280  # photos are compared no larger than this
 SEARCHED = 0.12  # of the picture's longer side: how far a mark is looked for
 ALIKE = 0.55  # correlation of a mark that is found
+ALIKE_LAID = 0.75  # the same laid over the reference picture, of each where only two are found
 MARK_OFF = 0.012  # of the picture's longer side: how far a mark may be from where the others say
 MOST_TURN = 10.0  # degrees by which marks are turned; further on, places found are pixels off or chance
 MOST_ZOOM = 1.1  # times by which marks are larger, or smaller; as above
@@ -34,7 +35,8 @@ LEAST_INLIERS = 14
 LEAST_SHARE = 0.2  # of the matches that agree
 MANY_INLIERS = 30  # from here on the photo's perspective is told too
 RANSAC_PX = 3.0
-SCALES = (0.2, 5.0)
+SCALES = (0.2, 5.0)  # times that the meter is larger in the photo, for its longer side
+OUTSIDE = 0.01  # of the photo's longer side: how far a part may reach out of it
 MOST_SKEW = 1.6  # how much longer a side may be than the one across from it
 ASPECT = 0.02  # how much a photo that isn't aligned may differ in shape
 
@@ -145,6 +147,8 @@ class Aligner:
         off = np.abs(np.hypot(*(np.array(moved(matrix, _points(here))) - there).T)).max()
         if off > MARK_OFF * max(grey.shape):
             raise self.refused(f"its marks do not stand to each other as in the reference picture ({off:.0f} px off)")
+        if len(pairs) == 2:  # which stand as these two do in some photo, wherever they are
+            self.check_pair(grey, matrix, [k for k, pair in enumerate(found) if pair is not None])
         return np.diag([1 / fit, 1 / fit, 1.0]) @ matrix
 
     def find_mark(
@@ -163,6 +167,21 @@ class Aligner:
             return None
         middle = np.array([left + right, top + bottom]) / 2
         return middle, middle + np.array([x + place[0] - left, y + place[1] - top])
+
+    def check_pair(self, grey: NDArray[np.uint8], matrix: Homography, pair: list[int]) -> None:
+        """Raise PictureError where one of two marks, by which the photo is laid over, is little like itself there."""
+        height, width = self.grey.shape
+        way = self.cv2.INTER_LINEAR | self.cv2.WARP_INVERSE_MAP
+        laid = self.cv2.warpAffine(grey, matrix[:2], (width, height), flags=way)
+        for k in pair:
+            left, top, right, bottom = bounds(self.instrument.marks[k], self.scale)
+            part = (slice(top, bottom), slice(left, right))
+            alike = float(self.cv2.matchTemplate(laid[part], self.grey[part], self.cv2.TM_CCOEFF_NORMED)[0, 0])
+            if not alike >= ALIKE_LAID:
+                raise self.refused(
+                    f"only marks {pair[0] + 1} and {pair[1] + 1} are found, and mark {k + 1} is only {alike:.0%} like "
+                    f"itself; {ALIKE_LAID:.0%} are needed of two, a third mark makes it surer"
+                )
 
     def check_mark(self, k: int, corners: Corners, reference: RGB) -> None:
         """Raise InstrumentError for a mark, the k-th from 0, that can't be found again."""
@@ -210,7 +229,8 @@ class Aligner:
         corners: Corners = (a, b, c, d)
         if not is_clockwise(corners):
             raise self.refused("what is found of it is folded or mirrored")
-        zoom = math.sqrt(area(corners) / area(box))
+        longer = max(rgb.shape[:2])
+        zoom = math.sqrt(area(corners) / area(box)) * max(self.instrument.size) / longer
         if not SCALES[0] <= zoom <= SCALES[1]:
             raise self.refused(f"the meter would be {zoom:.2g} times as large as in the reference picture")
         sides = [math.dist(corners[k - 1], corners[k]) for k in range(4)]
@@ -218,7 +238,8 @@ class Aligner:
         if max(skews) > MOST_SKEW:
             raise self.refused("the meter would be seen from too far aside")
         points = np.array(moved(homography, tuple(outline)))
-        if (points < 0).any() or (points > (rgb.shape[1], rgb.shape[0])).any():
+        beyond = np.maximum(-points, points - (rgb.shape[1], rgb.shape[0]))
+        if beyond.max() > OUTSIDE * longer:
             raise self.refused("a part of the meter lies outside of it")
 
     def refused(self, why: str) -> PictureError:

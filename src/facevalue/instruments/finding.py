@@ -310,7 +310,7 @@ def propose(photo: Path, out: Path, dials: Reader | None, digits: Reader) -> lis
     if not found:
         raise InstrumentError(f"{photo}: no dial and no row of digits is found in it; nothing to propose")
     try:
-        picture = os.path.relpath(photo, out.parent)
+        picture = os.path.relpath(os.path.realpath(photo), os.path.realpath(out.parent))
     except ValueError:  # on another drive
         picture = os.path.abspath(photo)
     try:

@@ -84,9 +84,11 @@ def alone(seen: Seen) -> Reading:
     """The reading of an instrument of one part: as sure as its own reader is."""
     if isinstance(seen.part, Digits | Needle):
         joint = together([seen])
-        return dataclasses.replace(joint, confidence=min(seen.reading.confidence, seen.there) if seen.told else 0.0)
+        confidence = min(seen.reading.confidence, seen.there) if seen.told else 0.0
+        others = [Alternative(other.value, min(other.confidence, confidence)) for other in joint.alternatives]
+        return dataclasses.replace(joint, confidence=confidence, alternatives=tuple(others) if seen.told else ())
     if seen.told:
-        return seen.reading
+        return dataclasses.replace(seen.reading, number=seen.reading.rounded_number())  # as of its own kind
     return dataclasses.replace(seen.reading, value="?", number=math.nan, confidence=0.0, alternatives=())
 
 

@@ -303,10 +303,12 @@ class Checked:
         if "direction" in table:
             clockwise = self.choice(table, "direction", place, WAYS, WAYS[0]) == WAYS[0]
         try:
-            return Gauge(name, corners, Scale(low, high, sweep, clockwise))
+            scale = Scale(low, high, sweep, clockwise)
+            scale.check_falling()
         except SettingError as error:
             key = "range" if low == high else "sweep"
             raise self.wrong((*place, key), str(error)) from error
+        return Gauge(name, corners, scale)
 
     # ---- the whole
 

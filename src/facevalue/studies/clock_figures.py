@@ -135,7 +135,7 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
             axes.plot([point.at for point in mine], off, mark, color=colour, markersize=5, label=label)
     axes.set_xscale("log")
     scale_values(axes, (1, 2, 5))
-    axes.margins(x=0.35 if named else 0.1, y=0.1)
+    axes.margins(x=0.1, y=0.1)
     if named:
         name_points(axes, [(point.at, max(point.off, LEAST_OFF), point.title) for point in points])
     else:
@@ -161,34 +161,49 @@ def scale_values(axes: Axes, subs: Sequence[int]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-NAME_WIDTH = 0.3  # of the axes, that a name takes at most
+NAME_HEIGHT = 1 / 24  # of the axes, that a name takes
 
 
 def name_points(axes: Axes, points: Sequence[tuple[float, float, str]], size: float = 6.5) -> None:
-    """Write names on the right of points (x, y, name), one above the other, with a line to it where one had to move.
+    """Write the names of points (x, y, name) beside the axes, each as high as its point or near it, with a line to it.
 
-    The scales and margins of the axes are settled before; the upper end rises where the names need room.
+    The scales and margins of the axes are settled before.
     """
-    across, up = axes.xaxis.get_transform(), axes.yaxis.get_transform()
-    left, right = across.transform(axes.get_xlim())
-    low, high = up.transform(axes.get_ylim())
-    gap = (high - low) / 24
-    placed: list[tuple[float, float]] = []
-    for x, y, name in sorted(points, key=lambda point: point[1]):
-        place, height = float(across.transform(x)), float(up.transform(y))
-        beside = [taken for at, taken in placed if abs(at - place) < NAME_WIDTH * (right - left)]
-        height = max(height, max(beside, default=-math.inf) + gap)
-        placed.append((place, height))
+    low, high = axes.yaxis.get_transform().transform(axes.get_ylim())
+    ordered = sorted(points, key=lambda point: point[1])
+    wanted = (axes.yaxis.get_transform().transform([y for _, y, _ in ordered]) - low) / (high - low)
+    for (x, y, name), height in zip(ordered, keep_apart(wanted, NAME_HEIGHT), strict=True):
         axes.annotate(
             name,
             (x, y),
-            (across.inverted().transform(place + 0.02 * (right - left)), up.inverted().transform(height)),
+            (1.03, height),
+            textcoords="axes fraction",
             fontsize=size,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.5, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "0.7",
+                "linewidth": 0.5,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 3,
+            },
         )
-    top = up.inverted().transform(max(high, *(height + gap for _, height in placed)))
-    axes.set_ylim(top=float(top))
+
+
+def keep_apart(wanted: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+    """Places at least a gap apart, as near to those wanted as that allows by least squares, from 0 to 1 if they can be.
+
+    wanted: (N,) rising.  Pools neighbours that violate the order, as isotonic regression does (Ayer et al., 1955).
+    """
+    steps = gap * np.arange(len(wanted))
+    pools: list[list[float]] = []
+    for place in wanted - steps:
+        pools.append([float(place)])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    found = np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools]) + steps
+    return np.asarray(np.maximum(np.minimum(found, 1 - steps[::-1]), steps))
 
 
 def plot_learning(curves: Sequence[Curves]) -> bytes:

@@ -116,7 +116,7 @@ def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:
         axes.plot(across, up, mark, color=shade, markersize=5, label=family, markerfacecolor="none", linestyle="none")
     axes.set_xscale("log")
     scale_values(axes, (1, 2, 3, 5, 7))
-    axes.margins(x=0.25, y=0.1)
+    axes.margins(x=0.1, y=0.1)
     names = []
     for name in dict.fromkeys(point.title for point in points):
         mine = [point for point in points if point.title == name]

@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import http.client
 import math
 import os
-import re
-import ssl
 import stat
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from facevalue.camera import Frame, import_cv2, name_source, read_frames
+from facevalue.camera import Frame, camera_number, import_cv2, name_source, read_frames
 from facevalue.ending import Ending
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.images import EXTENSIONS, RGB, open_picture
+from facevalue.snapshots import LARGEST_BYTES, Snapshots
 
-FETCH_SECONDS = 20.0  # for a snapshot, from its first byte to its last
-LARGEST_BYTES = 64_000_000  # of a file or snapshot
 UNFINISHED_SECONDS = 60.0  # a file that can't be read may still be being written for so long after its last change
 NOTHING_READ = hashlib.sha256().hexdigest()  # the hash of a file that is empty or can't be opened
 KEEP_OPEN_SECONDS = 10.0  # a camera that is read less often is opened for each reading
@@ -80,8 +73,9 @@ def open_source(
     """
     if begins is not None and not os.path.isfile(text):
         raise FaceValueError(f"--begins says when a video begins; {name_source(text)} is none")
-    if re.fullmatch(r"\d{1,3}", text, re.ASCII) and not os.path.exists(text):
-        return CameraSource(int(text), name or name_source(int(text)), every_seconds, ending)
+    number = camera_number(text)
+    if number is not None:
+        return CameraSource(number, name or name_source(number), every_seconds, ending)
     if "://" in text:
         scheme, _, rest = text.partition("://")
         if name is None and "?" in rest:
@@ -229,64 +223,27 @@ def time_of(status: os.stat_result) -> datetime:
 
 
 class SnapshotSource:
-    """A camera that gives a picture at an http(s) address; user and password may stand in the address.
-
-    The address is the operator's. It is asked once a slot.
-    """
+    """A camera that gives a picture at an http(s) address, asked once a slot; see ``Snapshots``."""
 
     waits = False
     has_ended = False
 
     def __init__(self, address: str, name: str, every_seconds: float) -> None:
         self.name, self._every_seconds = name, every_seconds
-        parts = urllib.parse.urlsplit(address)
-        host = parts.netloc.rpartition("@")[2]
-        self._address = parts._replace(netloc=host).geturl()
-        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        if parts.username is not None:
-            user, password = urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
-            passwords.add_password(None, self._address, user, password)
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords)
-        )
+        self._snapshots = Snapshots(address, name)
 
     def shots(self, stored: Stored) -> Generator[Shot, None, None]:
         when = datetime.now(UTC)
-        data = self._fetch()
-        try:
-            rgb = open_picture(data)
-        except PictureError as error:
-            raise PictureError(error.problem, self.name) from error
-        yield Shot(slot_of(when, self._every_seconds), when, rgb, hashlib.sha256(data).hexdigest())
+        data = self._snapshots.fetch()
+        yield Shot(
+            slot_of(when, self._every_seconds), when, self._snapshots.opened(data), hashlib.sha256(data).hexdigest()
+        )
 
     def seconds_left(self) -> float:
         return seconds_to_slot(self._every_seconds)
 
     def close(self) -> None:
         pass
-
-    def _fetch(self) -> bytes:
-        """The picture's bytes. Raises PictureError."""
-        until = time.monotonic() + FETCH_SECONDS
-        try:
-            with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
-                kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
-                if kind.startswith(("multipart/", "text/")):
-                    raise PictureError(f"it gives {kind}, where a picture was expected; check the address", self.name)
-                data = b""
-                while part := answer.read1(1 << 16):
-                    data += part
-                    if len(data) > LARGEST_BYTES or time.monotonic() > until:
-                        raise PictureError(
-                            f"the picture does not end after {len(data)} bytes and {FETCH_SECONDS:.0f} s", self.name
-                        )
-                return data
-        except urllib.error.HTTPError as error:
-            raise PictureError(f"it answers {error.code} {error.reason}", self.name) from error
-        except urllib.error.URLError as error:
-            raise PictureError(f"can't be reached ({error.reason})", self.name) from error
-        except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
-            raise PictureError(f"can't be reached ({str(error) or type(error).__name__})", self.name) from error
 
 
 class CameraSource:

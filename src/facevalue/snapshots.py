@@ -1,0 +1,74 @@
+"""Pictures from an http(s) address that gives the newest one each time it is asked, as many network cameras do."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from facevalue.errors import PictureError
+from facevalue.images import RGB, open_picture
+
+FETCH_SECONDS = 20.0  # from the first byte of a picture to its last
+LARGEST_BYTES = 64_000_000  # of a picture
+
+
+class Snapshots:
+    """The pictures of one address, in which user and password may stand. It is the operator's own.
+
+    name: what messages call it.
+    """
+
+    def __init__(self, address: str, name: str) -> None:
+        self.name = name
+        parts = urllib.parse.urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+        self._address = parts._replace(netloc=host).geturl()
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        if parts.username is not None:
+            user, password = urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
+            passwords.add_password(None, self._address, user, password)
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords)
+        )
+
+    def are_given(self) -> bool:
+        """Whether the address answers with a picture, by its type; not with a stream, or not at all."""
+        try:
+            with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
+                return str(answer.headers.get_content_type()).startswith("image/")
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+
+    def fetch(self) -> bytes:
+        """The newest picture's bytes. Raises PictureError."""
+        until = time.monotonic() + FETCH_SECONDS
+        try:
+            with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
+                kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
+                if kind.startswith(("multipart/", "text/")):
+                    raise PictureError(f"it gives {kind}, where a picture was expected; check the address", self.name)
+                data = b""
+                while part := answer.read1(1 << 16):
+                    data += part
+                    if len(data) > LARGEST_BYTES or time.monotonic() > until:
+                        raise PictureError(
+                            f"the picture does not end after {len(data)} bytes and {FETCH_SECONDS:.0f} s", self.name
+                        )
+                return data
+        except urllib.error.HTTPError as error:
+            raise PictureError(f"it answers {error.code} {error.reason}", self.name) from error
+        except urllib.error.URLError as error:
+            raise PictureError(f"can't be reached ({error.reason})", self.name) from error
+        except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
+            raise PictureError(f"can't be reached ({str(error) or type(error).__name__})", self.name) from error
+
+    def opened(self, data: bytes) -> RGB:
+        """The picture, (H, W, 3) uint8. Raises PictureError."""
+        try:
+            return open_picture(data)
+        except PictureError as error:
+            raise PictureError(error.problem, self.name) from error
