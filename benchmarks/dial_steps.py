@@ -10,6 +10,7 @@ no training. With --publish the table goes into docs/studies/dials.md, and the f
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections import defaultdict
 from pathlib import Path
@@ -77,9 +78,10 @@ def three_meters(weight: Weight, data: Path, seed: int) -> tuple[list[str], byte
         found = find_eccentricity(weight, own[:TAUGHT], TURN)
         read = np.array([look(weight, one.rgb, TURN).value for one in own])
         off = apart(read, true)
-        beside = found.degrees(true * 36) / 36
+        taught = dataclasses.replace(weight, eccentricity=found)
+        again = np.array([look(taught, one.rgb, TURN).value for one in own[TAUGHT:]])
         rows.append(row(f"one meter, {side_px} px", off[TAUGHT:]))
-        rows.append(row(f"… less a sine of {TAUGHT} other pictures", apart(read - beside, true)[TAUGHT:]))
+        rows.append(row(f"… less a sine of {TAUGHT} other pictures", apart(again, true[TAUGHT:])))
         panel.scatter(true, off, s=9, color="0.25", alpha=0.7, linewidths=0)
         draw_sine(panel, found)
         panel.set_title(f"{side_px} px, {len(off)} pictures", fontsize=9)

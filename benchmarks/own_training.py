@@ -7,8 +7,8 @@ DATA holds meter-needles or meter-digits. Of the needles, pictures of one size t
 meter forty, drawn by seed, are given to ``facevalue train --from``, and the rest is read before and after. Nothing of
 it is shipped.
 
-Labels are in tenths of ten. Beside what ``number`` says, which is finer, stands what ``value`` prints of a dial, in
-tenths too: of two numbers rounded to tenths one that is off by 0.14 may be a tenth off.
+Labels are in tenths of ten, and so is ``number`` of a rolling digit. Of a dial it is finer; beside it stands what
+``value`` prints, in tenths too: of two numbers rounded to tenths one that is off by 0.14 may be a tenth off.
 """
 
 from __future__ import annotations

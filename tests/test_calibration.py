@@ -7,6 +7,8 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,9 +16,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from stand_ins import paint_digit, write_colour_weight
 
-from facevalue import calibration
+from facevalue import calibration, look_dial, reader
 from facevalue.calibration import (
     FEATURES,
     FEATURES_OF,
@@ -29,11 +32,13 @@ from facevalue.calibration import (
     logits,
 )
 from facevalue.cli import main
+from facevalue.codecs.dial import Eccentricity
 from facevalue.errors import LabelError
 from facevalue.judging import KINDS
 from facevalue.labels import Labelled, read_labels
-from facevalue.reader import Reader
+from facevalue.reader import Reader, Weight, find_weight
 from facevalue.sources.clocks import write_pictures
+from facevalue.sources.dials import DialSource
 
 SHARES = st.floats(0, 1)
 SLOPES = st.tuples(*[st.floats(0, 3)] * len(FEATURES), st.floats(-3, 3))
@@ -356,6 +361,31 @@ def test_drawn_rows_need_no_data_set_and_a_fifth_is_empty(monkeypatch: pytest.Mo
     assert all(label.isdecimal() and 2 <= len(label) <= 8 for label in labels if label and "." not in label)
 
 
+def test_drawn_dials_are_not_read_as_if_they_were_the_one_that_was_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a needle stands beside its labels is taken away from one's own pictures alone."""
+    seen: list[tuple[bool, bool]] = []
+
+    def look_at(weight: Weight, source: Any, *arguments: Any) -> Any:
+        seen.append((isinstance(source, Path), weight.eccentricity is not None))
+        return look_dial.look_at(weight, source, *arguments)
+
+    taught = tmp_path / "taught.onnx"
+    model = onnx.load(str(find_weight("dial", None)))
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, metadata | {"eccentricity": Eccentricity(3.0, 4.0, 0.0).to_json()})
+    onnx.save(model, str(taught))
+    monkeypatch.setattr(calibration, "DRAWN_PICTURES", 5)
+    monkeypatch.setitem(reader.LOOKS, "dial", SimpleNamespace(look_at=look_at, make_reading=look_dial.make_reading))
+    batch = DialSource(size_px=48, empty=0.0).batch(2, 0, 4)
+    for index, picture in enumerate(batch.pictures):
+        Image.fromarray(picture).save(tmp_path / f"{index}.png")
+    (tmp_path / "labels.csv").write_text("file,label\n" + "".join(f"{index}.png,{index}\n" for index in range(4)))
+    calibrated(taught, "--data", str(tmp_path / "labels.csv"), kind="dial")
+    assert {(own, corrected) for own, corrected in seen} == {(True, True), (False, False)}
+
+
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A label file of 60 digits of 6 meters, read wrong where they look unsure, and of some pictures of none."""
@@ -374,10 +404,10 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "labels.csv"
 
 
-def calibrated(weight: Path, *options: str) -> Calibration:
+def calibrated(weight: Path, *options: str, kind: str = "digits") -> Calibration:
     result = CliRunner().invoke(main, ["calibrate", str(weight), *options], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
-    return Reader("digits", weight).weight.calibration
+    return Reader(kind, weight).weight.calibration
 
 
 @pytest.mark.usefixtures("few_drawn")

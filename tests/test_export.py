@@ -117,6 +117,32 @@ def test_a_file_that_reads_otherwise_is_refused_and_not_left(
     assert (tmp_path / "old.onnx").read_bytes() == b"the weight of last week"
 
 
+def test_a_file_that_reads_nothing_at_all_is_refused(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NaN differs from nothing by more than is allowed."""
+
+    def spoil(model: object) -> None:
+        for tensor in model.graph.initializer:  # type: ignore[attr-defined]
+            if tensor.name.endswith("out.weight"):
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32("nan"), tensor.name))
+
+    monkeypatch.setattr(export_module, "store_as_half", spoil)
+    with pytest.raises(ModelError, match="differs from what it is to be by nan"):
+        export(tiny_run, tmp_path / "new.onnx", "spoilt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_too_large_for_half_stay_whole(tiny_weight: Path) -> None:
+    small, large = (np.full((HALF_FROM,), value, np.float32) for value in (6e4, 7e4))
+    model = onnx.load(str(tiny_weight))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([numpy_helper.from_array(small, "small"), numpy_helper.from_array(large, "large")])
+    export_module.store_as_half(model)
+    assert [tensor.name for tensor in model.graph.initializer] == ["small.half", "large"]
+    assert (numpy_helper.to_array(model.graph.initializer[1]) == large).all()
+
+
 @pytest.mark.parametrize(
     ("content", "expected", "reason"),
     [

@@ -317,6 +317,7 @@ def test_pair_digits(text: str, number: float, label: str, pairs: str, reason: s
         ([("042", 42, "0042")], (1, 0, 0, 0, NAN, 0, NAN), "counted wrong: none of its digits is compared"),
         ([("63.02", 63.02, "630.2")], (1, 1, 1, 1, 0, 4, 1), "right, but for the point"),
         ([("630.2", 630.2, "630.2")], (1, 1, 1, 1, 1, 4, 1), "and with it"),
+        ([("630", 630, "630.")], (1, 1, 1, 0, NAN, 3, 1), "a point behind the last digit is none"),
         ([("6302", 6302, "630.2"), ("42", 42, "42")], (2, 1, 1, 1, 0, 6, 1), "the row without a point has none to get"),
         ([("3", 3.6, "3.7")], (1, 1, 1, 0, NAN, 1, 1), "the point of a place is none to read"),
         ([("?", NAN, "42")], (1, 0, 0, 0, NAN, 0, NAN), "one digit, not told, where there are two"),

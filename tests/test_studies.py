@@ -9,6 +9,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -328,10 +329,25 @@ def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
     assert written == {"hostile.zip", "here/runs/b-1/measured.json", "here/runs/d-1/measured.json"}
 
 
+def locked_archive() -> bytes:
+    """An archive of results whose entry is marked as encrypted."""
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("runs/a-1/measured.json", "{}")
+    data = bytearray(made.getvalue())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(header) + flags] |= 1
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no archive", "can't be read as results of a study"), (None, "no results of a study there")],
-    ids=["another file", "an empty folder"],
+    [
+        (b"no archive", "can't be read as results of a study"),
+        (locked_archive(), "password required"),
+        (None, "no results of a study there"),
+    ],
+    ids=["another file", "locked with a password", "an empty folder"],
 )
 def test_a_source_without_results_is_refused(content: bytes | None, said: str, data: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"

@@ -311,6 +311,7 @@ def calibrate_command(
         if number not in of_table:
             raise LabelError(f"{table}: none of its pictures can be read; nothing can be fitted on it")
         print(f"{table}: read {of_table.count(number)}", file=sys.stderr)
+    weight = dataclasses.replace(weight, eccentricity=None)  # which is one's own dial's
     for picture, truth in manner.draw(weight.frame_px, DRAWN_PICTURES):
         add(picture, truth, len(tables), {})
     drawn = range(of_table.count(len(tables)))

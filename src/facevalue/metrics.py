@@ -238,9 +238,10 @@ def digits_are_right(text: str, number: float, label: str) -> bool:
 def point_is_right(text: str, label: str) -> bool | None:
     """Whether the point of a labelled row stands where it was read, its digits right too; None for one without a point.
 
-    Arguments as of `digits_are_right`.  The point of a label of the form d.d parts the tenths of a drum's place.
+    Arguments as of `digits_are_right`.  The point of a label of the form d.d parts the tenths of a drum's place; one
+    behind the last digit is none.
     """
-    return None if "." not in label or place_of(label) is not None else text == label
+    return None if "." not in label[:-1] or place_of(label) is not None else text == label
 
 
 def pair_digits(text: str, number: float, label: str) -> list[tuple[str, str]]:

@@ -624,11 +624,11 @@ MANNER_OF = {
 
 @dataclass(frozen=True)
 class Measured:
-    """right, answered: (N,) bool, of the pictures held back.  drawn: share right of drawn pictures."""
+    """right, answered: (N,) bool, of the pictures held back.  drawn: (M,) bool, whether drawn ones were read right."""
 
     right: NDArray[np.bool_]
     answered: NDArray[np.bool_]
-    drawn: float
+    drawn: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -657,7 +657,7 @@ def measure(kind: Kind, weight: Path, rows: Sequence[Labelled], scale: Scale | N
         for picture, truth in MANNERS[kind.name].draw(plain.weight.frame_px, DRAWN_PICTURES)
         if truth == truth and truth != ""  # with something to read
     ]
-    return Measured(np.array(right), np.array(answered), float(np.mean(drawn)))
+    return Measured(np.array(right), np.array(answered), np.array(drawn))
 
 
 def report(
@@ -698,7 +698,7 @@ def report(
         f"{kind.right_means}: before {share_of(before.right)}, after {share_of(after.right)}: {difference * 100:+.1f} "
         f"points, with 95 % certainty {low * 100:+.1f} to {high * 100:+.1f}",
         f"answered: before {share_of(before.answered)}, after {share_of(after.answered)}",
-        f"drawn pictures read right: before {before.drawn:.1%}, after {after.drawn:.1%}",
+        f"drawn pictures read right: before {share_of(before.drawn)}, after {share_of(after.drawn)}",
     ]
     if better:
         lines.append(f"better than {start}; read with it: {command}")
@@ -712,7 +712,8 @@ def describe(measured: Measured) -> dict[str, Any]:
     return {
         "right": round(float(measured.right.mean()), 4),
         "answered": round(float(measured.answered.mean()), 4),
-        "drawn_right": round(measured.drawn, 4),
+        "drawn_right": round(float(measured.drawn.mean()), 4),
+        "drawn": len(measured.drawn),
     }
 
 

@@ -877,7 +877,8 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
     versions = sorted({" ".join(filter(None, (about["facevalue"], about["commit"][:12]))) for about in done})
     quick = " The quick budget trains too briefly for its figures to stand beside published ones." * (budget == "quick")
     seeds = len({outcome.run.recipe.seed for outcome in results})
-    measured = Counter(outcome.run.experiment.title for outcome in results if outcome.measured)
+    in_table = [outcome.run.experiment for outcome in results if outcome.measured]
+    measured = Counter(experiment.title for experiment in in_table if not experiment.trial)
     fewest = min(measured.values(), default=0)
     spread = "of several seeds the mean, least and most"
     if study.interval is not None:

@@ -91,7 +91,7 @@ def files_of(source: Path) -> dict[str, bytes]:
     """
     try:
         found = files_in_folder(source) if source.is_dir() else files_in_archive(source)
-    except (OSError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, NotImplementedError, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError) as error:  # or a password
         raise SettingError(
             f"{source}: can't be read as results of a study ({error}); expected a study's folder, or a file made of one"
         ) from error
