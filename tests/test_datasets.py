@@ -15,6 +15,7 @@ import struct
 import sys
 import tarfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,16 @@ def test_read_npz(tmp_path: Path, arrays: Any, split: Any, pictures: Any, labels
             id="two sizes",
         ),
         pytest.param({"x": np.array([{}], object), "y": DIGITS}, None, FaceValueError, ["allow_pickle"], id="a pickle"),
+        pytest.param(
+            {"x": TEN, "y": DIGITS, "is_test": np.where(MASK, "test", "train")},
+            "test",
+            FaceValueError,
+            ["is_test is <U5, 'test', 'train'", "true and false, or 1 and 0"],
+            id="splits by name",
+        ),
+        pytest.param(
+            {"x": TEN, "y": DIGITS, "is_test": MASK * 2}, "test", FaceValueError, ["is_test is int64, 2, 0"], id="twos"
+        ),
     ],
 )
 def test_a_bad_npz_is_named(tmp_path: Path, arrays: Any, split: Any, kind: type, says: list[str]) -> None:
@@ -251,6 +262,20 @@ def test_a_bad_npz_is_named(tmp_path: Path, arrays: Any, split: Any, kind: type,
     with pytest.raises(kind) as caught:
         read_npz(tmp_path / "set.npz", split)
     assert_one_line(caught, "set.npz", *says)
+
+
+def test_an_archive_of_other_files_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        for name in ("x.npy", "y.npy"):
+            archive.writestr(name, b"no array")
+    with pytest.raises(FaceValueError, match=r"set\.npz: x is no array"):
+        read_npz(tmp_path / "set.npz")
+
+
+def test_an_idx_of_absurd_dimensions_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\0\0\x08\x46" + struct.pack(">70I", *[1] * 70) + b"\0")
+    with pytest.raises(FaceValueError, match="a: an array of 70 dimensions"):
+        read_idx(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,18 @@ def test_the_index_says_what_the_pictures_show(tmp_path: Path) -> None:
             assert picture.size == (40, 40)
         assert 0 <= float(row["label"]) <= 100
         assert row["clockwise"] in ("0", "1", "")
+        assert row["start_degrees"] and row["end_degrees"]
+
+
+def test_the_index_holds_no_dial_whose_value_nobody_can_tell(tmp_path: Path) -> None:
+    """Of full turns the zero and the way must be seen; a turn's two ends are one."""
+    out = tmp_path / "out"
+    assert CliRunner().invoke(main, ["synth", "dials", str(out), "--n", "300", "--size", "24"]).exit_code == 0
+    batches = [DialSource(size_px=24, empty=0.0).batch(1, step, 64) for step in range(8)]
+    hidden = sum(int(np.isnan(one.start).sum() + (np.isnan(one.clockwise) & (one.full == 1)).sum()) for one in batches)
+    assert hidden > 10
+    for row in csv.DictReader((out / "labels.csv").read_text().splitlines()):
+        assert row["clockwise"] or row["start_degrees"] != row["end_degrees"]
 
 
 # ---- looking and reading, with a network that says what it is told

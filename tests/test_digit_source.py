@@ -8,7 +8,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -577,8 +577,66 @@ def test_a_bad_label_names_its_line(label: str, reason: str, tmp_path: Path) -> 
 def test_a_missing_crop_is_named(tmp_path: Path) -> None:
     write_meters(tmp_path / "meter-digits", [("a", 4.0), ("a", 5.0)])
     (tmp_path / "meter-digits" / "1.png").unlink()
-    with pytest.raises(FaceValueError, match=r"1\.png: can't be read: No such file"):
+    with pytest.raises(FaceValueError, match=r"labels\.csv:3: .*1\.png can't be read: No such file"):
         meter_digits(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text, ""),
+        (lambda text: text.replace(b"meter", b"counter"), "no column 'meter' in file,label,counter"),
+        (lambda text: text + b"2.png,7.0\n", r"labels\.csv:4: 2 cells; expected 3"),
+        (lambda text: text.replace(b",a", b",\xe4"), r"not UTF-8 text"),
+        (lambda text: text[: text.index(b"\n") + 1], "no rows below the header"),
+        (lambda text: text.replace(b",a", b"," + LEFT_OUT_METERS[0].encode()), "no picture of a meter that may be"),
+    ],
+    ids=["a byte order mark", "no meter", "a short row", "another encoding", "a header alone", "none to train on"],
+)
+def test_what_a_table_of_meters_lacks_is_named(change: Callable[[bytes], bytes], says: str, tmp_path: Path) -> None:
+    write_meters(tmp_path / "meter-digits", [("a", 4.0), ("a", 5.0)])
+    table = tmp_path / "meter-digits" / "labels.csv"
+    table.write_bytes(change(table.read_bytes()))
+    if not says:
+        assert len(meter_digits(tmp_path)[0]) == 2
+        return
+    with pytest.raises(LabelError, match=says):
+        meter_digits(tmp_path)
+
+
+def test_a_crop_cut_off_is_named(tmp_path: Path) -> None:
+    write_meters(tmp_path / "meter-digits", [("a", 4.0), ("a", 5.0)])
+    crop = tmp_path / "meter-digits" / "0.png"
+    crop.write_bytes(crop.read_bytes()[:60])
+    with pytest.raises(FaceValueError, match=r"labels\.csv:2: .*0\.png can't be read: "):
+        meter_digits(tmp_path)
+
+
+class Spy:
+    """A canvas that notes the circles drawn on it."""
+
+    def __init__(self, canvas: Any) -> None:
+        self.canvas, self.circles = canvas, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.canvas, name)
+
+    def drawCircle(self, *arguments: Any) -> None:
+        self.circles += 1
+        self.canvas.drawCircle(*arguments)
+
+
+def test_a_point_that_is_drawn_between_drums_is_labelled() -> None:
+    pointed = 0
+    for seed in range(300):
+        row = lettering.drum_row(Random(seed), [float(digit) for digit in (1, 2, 3, 4, 5)])
+        sheet = np.zeros((int(HEIGHT), int(row.width) + 1, 4), dtype=np.uint8)
+        with skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType) as canvas:
+            spy = Spy(canvas)
+            row.paint(spy)
+        assert spy.circles == len(row.points), seed
+        pointed += len(row.points)
+    assert pointed > 10
 
 
 @pytest.mark.parametrize("name", ["real", "written", "empty"])

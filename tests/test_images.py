@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
@@ -116,6 +117,9 @@ CLEAR_PALETTE.putpalette([255, 0, 0] * 256)
         pytest.param(saved(Image.new("RGBA", (16, 16), (0, 0, 0, 0)), "PNG"), (255,) * 3, id="clear is white"),
         pytest.param(saved(Image.new("RGBA", (16, 16), (0, 0, 0, 102)), "PNG"), (153,) * 3, id="40 % black is grey"),
         pytest.param(saved(Image.new("LA", (16, 16), (0, 0)), "PNG"), (255,) * 3, id="grey with alpha"),
+        pytest.param(
+            saved(Image.fromarray(GREY16), "PNG", transparency=257 * 100), (255,) * 3, id="16 bits with a clear level"
+        ),
         pytest.param(saved(CLEAR_PALETTE, "PNG", transparency=0), (255,) * 3, id="palette with a clear colour"),
         pytest.param(saved(CLEAR_PALETTE, "GIF", transparency=0), (255,) * 3, id="GIF with a clear colour"),
         pytest.param(saved(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG"), (254, 0, 0), id="CMYK red"),
@@ -186,6 +190,7 @@ NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), n
         pytest.param(b"dear diary, today", "not a picture", id="text"),
         pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture", id="EPS never reaches Ghostscript"),
         pytest.param(b"\0\0\0\x18ftypheic" + bytes(50), "HEIC", id="HEIC of a phone"),
+        pytest.param(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(50), "HEIC", id="HEIC by its second name"),
         pytest.param(saved(NOISE, "JPEG")[:-900], "cut off", id="truncated JPEG"),
         pytest.param(saved(NOISE, "JPEG")[:30], "damaged|cut off|not a picture", id="JPEG cut off in its header"),
         pytest.param(saved(NOISE, "PNG")[:-900], "cut off", id="truncated PNG"),
@@ -277,7 +282,7 @@ def test_many_threads_may_open_at_once() -> None:
 
 
 def test_list_pictures(tmp_path: Path) -> None:
-    pictures = ["a.png", "b.JPG", "phone.HEIC", "sub/c.webp", "sub/d.heif"]
+    pictures = ["a.png", "b.JPG", "browser.jfif", "phone.HEIC", "sub/c.webp", "sub/d.heif", "sub/e.pnm"]
     passed_over = [
         "notes.txt",
         "._a.png",
@@ -300,6 +305,25 @@ def test_list_pictures_leaves_pipes_out(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")  # listed, so that its reading says what is wrong
     os.mkfifo(tmp_path / "pipe.png")
     assert [file.name for file in list_pictures(tmp_path)] == ["a.png", "gone.png"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read all folders, as root, is told of it as a stranger is."""
+    (tmp_path / "a.png").touch()
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    scan = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(locked))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != locked)
+    assert [file.name for file in list_pictures(tmp_path)] == ["a.png", "locked"]
+    with pytest.raises(PictureError, match="locked: no permission to read this folder"):
+        open_picture(locked)
 
 
 @pytest.mark.parametrize(("name", "says"), [("", "no pictures in this folder"), ("missing", "no such folder")])

@@ -28,7 +28,15 @@ from facevalue.errors import FaceValueError
 from facevalue.metrics import minutes_apart
 from facevalue.sources import camera, hands, paint
 from facevalue.sources.camera import Pose
-from facevalue.sources.clocks import RADIUS, SECONDS_PER_TURN, ClockBatch, ClockSource, pick_seconds, write_pictures
+from facevalue.sources.clocks import (
+    RADIUS,
+    SECONDS_PER_TURN,
+    ClockBatch,
+    ClockSource,
+    FaceMaker,
+    pick_seconds,
+    write_pictures,
+)
 
 skia = paint.skia
 GOLDEN = Path(__file__).parent / "golden"
@@ -229,7 +237,7 @@ def colour_along(picture: NDArray[np.uint8], matrix: NDArray[np.float64], degree
 
 def test_labels_find_the_hands_in_finished_pictures() -> None:
     """Along the labelled minute hand pixels stand off the plate more than elsewhere, on nearly every easy clock."""
-    batch = ClockSource(size_px=112, straight=1.0, empty=0.0).batch(11, 0, 96)
+    batch = ClockSource(size_px=112, straight=1.0, empty=0.0).batch(11, 0, 384)
     ranks = []
     for index, picture in enumerate(batch.pictures):
         pose = batch.pose[index].astype(float)
@@ -241,7 +249,19 @@ def test_labels_find_the_hands_in_finished_pictures() -> None:
         colours = np.array([colour_along(picture, matrix, at_zero + 6 * minute) for minute in range(60)])
         stands_off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
         ranks.append(int((stands_off > stands_off[0]).sum()))
-    assert np.mean(np.array(ranks) < 4) > 0.85  # of 60 directions, few stand off more: the hour hand, a shadow, a name
+    assert np.mean(np.array(ranks) < 4) > 0.8  # of 60 directions, few stand off more: the hour hand, a shadow, a name
+
+
+def test_marks_of_an_oval_face_stand_where_hands_point() -> None:
+    for seed in range(2000):
+        maker = FaceMaker(seed)
+        if maker.shape == "oval":
+            break
+    assert maker.aspect != 1
+    for degrees in range(0, 360, 7):
+        x, y = maker.place(80.0, degrees)
+        assert math.degrees(math.atan2(x, -y)) % 360 == pytest.approx(degrees)
+        assert math.hypot(x, y / maker.aspect) == pytest.approx(80.0)  # on the plate's own ellipse
 
 
 # ---- the command
@@ -286,6 +306,19 @@ def test_sheet(tmp_path: Path, name: str, written: str) -> None:
         assert (sheet[:32, :32] == first).all()
 
 
+def test_a_sheet_is_drawn_over_a_sheet_and_nothing_else(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 30)).save(photo)
+    before = photo.read_bytes()
+    refused = synth(str(photo), "--n", "2", "--size", "24", "--sheet")
+    assert refused.exit_code == 2
+    assert "photo.png is there already, and facevalue did not draw it" in refused.stderr
+    assert photo.read_bytes() == before
+    for _ in range(2):
+        assert synth(str(tmp_path / "sheet.png"), "--n", "2", "--size", "24", "--sheet").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "sheet.png"]
+
+
 def under_a_file(folder: Path) -> Path:
     (folder / "file").write_text("")
     return folder / "file" / "out"
@@ -296,8 +329,8 @@ def under_a_file(folder: Path) -> Path:
     [
         pytest.param(under_a_file, [], "can't write ", id="a folder below a file"),
         pytest.param(under_a_file, ["--sheet"], "can't write ", id="a sheet below a file"),
-        pytest.param(lambda folder: folder / "sheet.xyz", ["--sheet"], "try .png or .jpg", id="no such format"),
-        pytest.param(lambda folder: folder / "sheet.psd", ["--sheet"], "try .png or .jpg", id="one that is only read"),
+        pytest.param(lambda folder: folder / "sheet.xyz", ["--sheet"], ".png or .jpg", id="no such format"),
+        pytest.param(lambda folder: folder / "sheet.psd", ["--sheet"], ".png or .jpg", id="one that is only read"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(

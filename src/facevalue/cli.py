@@ -855,7 +855,8 @@ def synth(
 ) -> None:
     """Draw training pictures into the folder OUT, with an index of their labels.
 
-    Labels of dials are in percent of their scale, 0 at its low end and 100 at its high one.
+    Labels of dials are in percent of their scale, 0 at its low end and 100 at its high one. With the seed of a training
+    some are the very pictures that it learns from: to measure, take another.
     """
     if source != "clocks" and style is not None:
         raise click.UsageError(f"--style {style} is a style of clocks, not of {source}")

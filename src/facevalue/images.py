@@ -25,17 +25,23 @@ FAR = 1.15  # pixels of a picture for each one of the result from which it is an
 ROW_STRETCH = 1.6
 MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
 EXTENSIONS = (
+    ".apng",
     ".avif",
     ".bmp",
     ".gif",
     ".heic",  # refused with a clear line, not passed over in silence
     ".heif",
+    ".j2k",
+    ".jfif",
     ".jp2",
+    ".jpe",
     ".jpeg",
     ".jpg",
     ".mpo",
+    ".pbm",
     ".pgm",
     ".png",
+    ".pnm",
     ".ppm",
     ".tif",
     ".tiff",
@@ -46,6 +52,7 @@ _KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM"
 # not EPS, which runs Ghostscript; HEIF where pillow-heif is installed and registered
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF_BRANDS = {b"avif", b"avis"}
 _GREY16 = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -71,6 +78,11 @@ def open_reduced(
             _check_size(source.size, max_pixels)
             return _to_rgb(source), (1.0, 1.0)
         if isinstance(source, str | os.PathLike):
+            if os.path.isdir(source):  # what opening one raises depends on the system
+                may_be_read = os.access(source, os.R_OK | os.X_OK)
+                raise PictureError(
+                    "a folder, where one picture was expected" if may_be_read else "no permission to read this folder"
+                )
             with open(source, "rb") as stream:
                 return _from_stream(stream, max_pixels, at_least_px)
         return _from_stream(_as_stream(source), max_pixels, at_least_px)
@@ -78,8 +90,6 @@ def open_reduced(
         raise PictureError(error.problem, _name_of(source)) from error.__cause__
     except FileNotFoundError as error:
         raise PictureError("no such file; check the path", _name_of(source)) from error
-    except IsADirectoryError as error:
-        raise PictureError("a folder, where one picture was expected", _name_of(source)) from error
     except Exception as error:  # Pillow's decoders meet damaged data with errors of a dozen kinds
         raise PictureError(_explain(error), _name_of(source)) from error
 
@@ -162,12 +172,14 @@ def list_pictures(path: str | Path) -> list[Path]:
     """All picture files in a folder and below it, by extension, sorted, hidden files and folders left out.
 
     Pipes, sockets and devices are left out too, whatever their names: reading one could wait for ever.
+    A folder that can't be read stands for its pictures, so that reading it says so.
     Raises PictureError where there is no such folder, or no picture in it.
     """
     if not os.path.isdir(path):
         raise PictureError("no such folder; check the path", os.fspath(path))
     found: list[Path] = []
-    for folder, folders, names in os.walk(path):
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=unread.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += (
             Path(folder, name)
@@ -176,6 +188,7 @@ def list_pictures(path: str | Path) -> list[Path]:
             and os.path.splitext(name)[1].lower() in EXTENSIONS
             and not _is_special(os.path.join(folder, name))
         )
+    found += [Path(error.filename) for error in unread]
     if not found:
         raise PictureError(f"no pictures in this folder or below it; expected {_KNOWN} files", os.fspath(path))
     return sorted(found)
@@ -206,7 +219,8 @@ def _from_stream(stream: IO[bytes], max_pixels: int, at_least_px: int | None) ->
 def _identify(stream: IO[bytes]) -> Image.Image:
     """Image.open without its own limit on pixels, which warns below the limit that is meant here."""
     start = stream.tell()
-    prefix = stream.read(16)
+    head = stream.read(256)
+    prefix = head[:16]
     if not prefix:
         raise PictureError("the file is empty (0 bytes)")
     for load_plugins in (Image.preinit, Image.init):  # the common formats first: loading all plugins takes a while
@@ -215,11 +229,18 @@ def _identify(stream: IO[bytes]) -> Image.Image:
             factory, accept = Image.OPEN.get(name, (None, None))
             if factory is None or accept is None or accept(prefix) is not True:
                 continue
+            if name == "AVIF" and not _AVIF_BRANDS & _brands(head):  # which takes all of the family of HEIC for its own
+                continue
             stream.seek(start)
             return factory(stream if start == 0 else BytesIO(stream.read()), "")
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC_BRANDS:
         raise PictureError(f"a HEIC picture; convert it to JPEG first (expected {_KNOWN})")
     raise PictureError(f"not a picture, whatever its name says: expected {_KNOWN}")
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of a file of the family of MP4, from its first bytes."""
+    return {head[at : at + 4] for at in range(8, min(int.from_bytes(head[:4]), len(head)), 4)}
 
 
 def _as_stream(source: object) -> IO[bytes]:
@@ -252,7 +273,9 @@ def _to_rgb(image: Image.Image) -> RGB:
     except Exception:  # damaged EXIF data is no reason to refuse an intact picture
         pass
     if image.mode in _GREY16:
-        return _from_array(np.asarray(image).clip(0, 65535).astype(np.uint16), image.width * image.height)
+        grey = np.asarray(image).clip(0, 65535).astype(np.uint16)
+        clear = image.info.get("transparency")  # a level, in PNG
+        return _from_array(np.where(grey == clear, np.uint16(65535), grey), image.width * image.height)
     if image.mode == "F":
         raise PictureError("floating-point pixels have no known range; save it with 8 or 16 bits a channel")
     if image.has_transparency_data:

@@ -168,13 +168,13 @@ def read_cells(path: Path) -> Table:
     """The cells of a label file.  Raises LabelError naming file and line."""
     if path.suffix.lower() == INDEX_SUFFIX:
         return _index_cells(path)
+    if path.is_dir():  # what opening one raises depends on the system
+        raise LabelError(f"{path}: a folder, where a label file was expected; try {path / 'labels.csv'}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = _parse_cells(path, stream)
     except FileNotFoundError as error:
         raise LabelError(f"{path}: no such label file; expected a csv with the columns file,label") from error
-    except IsADirectoryError as error:
-        raise LabelError(f"{path}: a folder, where a label file was expected; try {path / 'labels.csv'}") from error
     except OSError as error:
         raise LabelError(f"{path}: can't be opened: {error.strerror}") from error
     except UnicodeDecodeError as error:

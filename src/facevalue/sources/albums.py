@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from facevalue.errors import FaceValueError
-from facevalue.files import write_whole
+from facevalue.files import is_of_others, write_picture, write_whole
 
 CAPTION_PX = 14
 
@@ -94,11 +94,13 @@ def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) ->
         canvas.paste(Image.fromarray(picture), (left, top))
         pen.text((left + width // 2, top + height), caption, fill="black", anchor="ma")
     file = out if out.suffix else out.with_suffix(".png")
-    if Image.registered_extensions().get(file.suffix.lower()) not in Image.SAVE:
-        raise FaceValueError(f"can't write {file}: no picture format is called {file.suffix}; try .png or .jpg")
+    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise FaceValueError(f"can't write {file}: sheets are .png or .jpg")
     try:
+        if is_of_others(file):
+            raise FaceValueError(f"{file} is there already, and facevalue did not draw it: name another file")
         file.parent.mkdir(parents=True, exist_ok=True)
-        canvas.save(file)
+        write_picture(file, np.asarray(canvas))
         tell(f"{len(pictures)} pictures on a sheet: {file}")
     except OSError as error:
         raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error

@@ -218,9 +218,9 @@ class FaceMaker:
                     ring_paint = paint.grain(rnd, ring, rnd.uniform(4, 30))
                 canvas.drawPath(self.outline(radius), ring_paint)
             if self.rim > 0.12 and rnd.random() < 0.2:  # a diver's bezel: marks that are no minutes
-                for k in range(rnd.choice((12, 24, 60))):
-                    turn = k * 30
-                    x, y = place((outer + self.plate) / 2, turn)
+                count = rnd.choice((12, 24, 60))
+                for k in range(count):
+                    x, y = place((outer + self.plate) / 2, 360 * k / count)
                     canvas.drawCircle(x, y, rnd.uniform(1, 3), fill(contrasting(rnd, colour)))
         if 0.14 <= extras < 0.2:
             return outer_body / RADIUS
@@ -277,6 +277,14 @@ class FaceMaker:
 
     # --- marks that tell ---
 
+    def place(self, radius: float, degrees: float) -> tuple[float, float]:
+        """A place on the dial in that direction, where a hand would point to it; on an oval plate as much nearer as
+        its edge is."""
+        if self.shape == "oval":
+            angle = math.radians(degrees)
+            radius /= math.hypot(math.sin(angle), math.cos(angle) / self.aspect)
+        return place(radius, degrees)
+
     def draw_ticks(self, canvas: skia.Canvas, outer: float) -> float:
         """Minute and hour marks. Returns the radius inside them."""
         rnd = self.rnd
@@ -286,11 +294,11 @@ class FaceMaker:
         squarish = self.shape in ("square", "soft") and rnd.random() < 0.5
 
         def at(degrees: float, radius: float) -> tuple[float, float]:
-            x, y = place(radius, degrees)
+            x, y = self.place(radius, degrees)
             if squarish:  # a track along the square's edge
                 grow = radius / max(abs(x), abs(y))
                 x, y = x * grow, y * grow
-            return x, y * self.aspect if self.shape == "oval" else y
+            return x, y
 
         def line(canvas: skia.Canvas, degrees: float, length: float, pen: skia.Paint) -> None:
             canvas.drawLine(*at(degrees, outer), *at(degrees, outer - length), pen)
@@ -389,11 +397,8 @@ class FaceMaker:
     ) -> None:
         """Text centred at a place on the dial; turned: its feet point to the centre."""
         metrics_height = font.getSize() * 0.35
-        x, y = place(radius, degrees)
-        if self.shape == "oval":
-            y *= self.aspect
         canvas.save()
-        canvas.translate(x, y)
+        canvas.translate(*self.place(radius, degrees))
         if turned:
             canvas.rotate(degrees)
         canvas.drawString(text, -font.measureText(text) / 2, metrics_height, font, pen)
@@ -435,7 +440,7 @@ class FaceMaker:
             pen = stroke(pen_colour, 0.9) if outlined else fill(pen_colour)
             r = radius * (1 + stretch * abs(math.sin(math.radians(60 * hour))))
             if cartouche is not None:
-                canvas.drawCircle(*place(r, 30 * hour), size * 0.62, fill(cartouche))
+                canvas.drawCircle(*self.place(r, 30 * hour), size * 0.62, fill(cartouche))
             if relief:
                 canvas.save()
                 canvas.translate(size * 0.06, size * 0.07)
@@ -443,8 +448,7 @@ class FaceMaker:
                 canvas.restore()
             if flip and hour in (4, 5, 6, 7, 8):
                 canvas.save()
-                x, y = place(r, 30 * hour)
-                canvas.translate(x, y)
+                canvas.translate(*self.place(r, 30 * hour))
                 canvas.rotate(30 * hour + 180)
                 canvas.drawString(text, -font.measureText(text) / 2, size * 0.35, font, pen)
                 canvas.restore()
@@ -685,7 +689,7 @@ class ClockSource:
                 camera.draw_glass(canvas, rnd, RADIUS)
             canvas.restore()
             if rnd.random() < 0.08:
-                paint.draw_clutter(canvas, rnd, drawn_px // 2)
+                paint.draw_something_before(canvas, rnd, drawn_px)
             if rnd.random() < 0.25:  # the picture's own edge inside the frame: a square pad, or beyond the photo
                 mask_border(
                     canvas, rnd, drawn_px, 0.14 if is_straight else 0.25, rnd.gauss(0, 6) if is_straight else 0.0

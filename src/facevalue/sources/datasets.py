@@ -101,7 +101,10 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
         )
     if len(content) > whole:
         raise FaceValueError(f"{path}: goes on after the last of {shape[0]} records; expected {whole} bytes")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    except ValueError as error:  # more dimensions than NumPy has
+        raise FaceValueError(f"{path}: an array of {len(shape)} dimensions; expected pictures or labels") from error
 
 
 def read_idx_pair(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
@@ -216,8 +219,11 @@ def _load_npz(path: Path) -> tuple[Pictures, Labels, NDArray[np.bool_] | None]:
                 raise FaceValueError(f"{path}: a single array (.npy); expected an .npz with x and y")
             for name in ("x", "y", "is_test", "x_tra", "y_tra", "x_tes", "y_tes"):
                 if name in archive.files:
-                    arrays[name] = archive[name]
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+                    array = archive[name]
+                    if not isinstance(array, np.ndarray):
+                        raise FaceValueError(f"{path}: {name} is no array; expected an .npz as NumPy writes it")
+                    arrays[name] = array
+    except (ValueError, EOFError, RuntimeError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
         raise FaceValueError(f"{path}: not an .npz file that can be read, or damaged: {error}") from error
     except OSError as error:
         raise _unopened(path, error) from error
@@ -237,9 +243,13 @@ def _load_npz(path: Path) -> tuple[Pictures, Labels, NDArray[np.bool_] | None]:
             raise FaceValueError(f"{path}: x_tra and x_tes are {shapes}; expected pictures of one size")
         is_test = np.repeat([False, True], [len(part) for part in pictures])
     elif "is_test" in arrays:
-        is_test = arrays["is_test"].astype(bool)
-        if is_test.shape != labels[0].shape:
-            raise FaceValueError(f"{path}: is_test is {is_test.shape}; expected {labels[0].shape}, one for each label")
+        told = arrays["is_test"]
+        if told.shape != labels[0].shape:
+            raise FaceValueError(f"{path}: is_test is {told.shape}; expected {labels[0].shape}, one for each label")
+        if told.dtype.kind not in "biu" or not np.isin(told, (0, 1)).all():
+            begins = ", ".join(map(repr, told[:3].tolist()))
+            raise FaceValueError(f"{path}: is_test is {told.dtype}, {begins} ...; expected true and false, or 1 and 0")
+        is_test = told.astype(bool)
     joined = np.concatenate(pictures)
     if joined.max() <= 1:
         joined *= 255

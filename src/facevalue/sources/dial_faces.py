@@ -626,7 +626,8 @@ def gauge_face(rnd: Random, size_px: int) -> Face:
     inner = draw_gauge_ticks(canvas, rnd, ink, start, sweep, edge, majors)
     numerals = draw_gauge_numerals(canvas, rnd, ground, ink, start, sweep, inner, edge, majors, plate)
     draw_gauge_texts(canvas, rnd, ground, ink, start, sweep)
-    return Face(finished(surface), ground, ink, body / RADIUS, start, sweep, True, numerals, panel)
+    shows_ends = abs(sweep) < 360 or numerals  # a full turn's are both its zero
+    return Face(finished(surface), ground, ink, body / RADIUS, start, sweep, shows_ends, numerals, panel)
 
 
 def draw_panel(canvas: skia.Canvas, rnd: Random, ground: Colour, plate: float) -> float:

@@ -298,7 +298,7 @@ def ellipse(wide: float, high: float) -> skia.Rect:
 def draw_mishaps(canvas: skia.Canvas, rnd: Random, size_px: int) -> None:
     """What goes wrong with a picture: something before the dial, the dial half outside, too much light."""
     if rnd.random() < 0.06:
-        paint.draw_clutter(canvas, rnd, size_px // 2)
+        paint.draw_something_before(canvas, rnd, size_px)
     if rnd.random() < 0.15:
         mask_border(canvas, rnd, size_px, 0.12, rnd.gauss(0, 4))
     if rnd.random() < 0.1:  # too long exposed
@@ -336,11 +336,17 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
     """``facevalue synth dials``: a folder of PNG files with labels.csv, or one contact sheet.
 
     The index has, beside the file, where on its scale the needle stands from 0 to 100, its direction and those of the
-    scale's two ends, and the way in which values rise.  Raises FaceValueError when OUT can't be written.
+    scale's two ends, and the way in which values rise.  Dials whose marks don't tell the value are left out.
+    Raises FaceValueError when OUT can't be written.
     """
     source = DialSource(size_px=size_px, empty=0.0)
-    batches = (source.batch(seed, step, SYNTH_BATCH) for step in range(-(-n // SYNTH_BATCH)))
-    rows = ((batch.pictures[i], index_line(batch, i)) for batch in batches for i in range(SYNTH_BATCH))
+    batches = (source.batch(seed, step, SYNTH_BATCH) for step in itertools.count())
+    rows = (
+        (batch.pictures[i], index_line(batch, i))
+        for batch in batches
+        for i in range(SYNTH_BATCH)
+        if not math.isnan(batch.start[i]) and not (batch.full[i] == 1 and math.isnan(batch.clockwise[i]))
+    )
     chosen = itertools.islice(rows, n)
     if sheet:
         albums.write_sheet(out, [(picture, line.partition(",")[0]) for picture, line in chosen])

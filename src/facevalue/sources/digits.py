@@ -7,7 +7,6 @@ pictures without a digit ──────────────────�
 
 from __future__ import annotations
 
-import csv
 import functools
 import itertools
 import math
@@ -28,6 +27,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from facevalue.codecs.digits import RowBelief, shown, tenths
 from facevalue.errors import FaceValueError, LabelError
 from facevalue.images import fit_row
+from facevalue.labels import read_cells
 from facevalue.metrics import place_is_right
 from facevalue.sources import albums, camera, lettering, paint
 from facevalue.sources.datasets import find_dataset, read_idx_pair, read_npz
@@ -511,28 +511,34 @@ def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[
     crops: list[tuple[RGB, float]] = []
     of_meter: defaultdict[str, list[int]] = defaultdict(list)
     path = folder / "labels.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            for line, row in enumerate(csv.DictReader(stream), 2):
-                if row["meter"] in LEFT_OUT_METERS:
-                    continue
-                try:
-                    place = float(row["label"])
-                    if not 0 <= place < 10:
-                        raise ValueError
-                except ValueError as error:
-                    raise LabelError(f"{path}:{line}: label {row['label']!r} is no place from 0.0 to 9.9") from error
-                with Image.open(folder / row["file"]) as picture:
-                    picture.draft("RGB", (48, 64))
-                    picture.thumbnail((48, 64), Image.Resampling.BILINEAR)
-                    rgb = np.asarray(picture.convert("RGB"))
-                low, high = np.percentile(rgb.mean(axis=2), (3, 97))
-                if place == 0 and high - low < BLANK_CONTRAST:
-                    continue
-                of_meter[meter_of(row["meter"])].append(len(crops))
-                crops.append((rgb, place))
-    except OSError as error:
-        raise FaceValueError(f"{error.filename or path}: can't be read: {error.strerror or error}") from error
+    table = read_cells(path)
+    if "meter" not in table.column:
+        raise LabelError(f"{path}: no column 'meter' in {','.join(table.column)}; it tells which are left out whole")
+    file, label, meter = (table.column[name] for name in ("file", "label", "meter"))
+    for line, cells in table.rows:
+        if cells[meter] in LEFT_OUT_METERS:
+            continue
+        try:
+            place = float(cells[label])
+            if not 0 <= place < 10:
+                raise ValueError
+        except ValueError as error:
+            raise LabelError(f"{path}:{line}: label {cells[label]!r} is no place from 0.0 to 9.9") from error
+        try:
+            with Image.open(folder / cells[file]) as picture:
+                picture.draft("RGB", (48, 64))
+                picture.thumbnail((48, 64), Image.Resampling.BILINEAR)
+                rgb = np.asarray(picture.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise FaceValueError(f"{path}:{line}: {folder / cells[file]} can't be read: {why}") from error
+        low, high = np.percentile(rgb.mean(axis=2), (3, 97))
+        if place == 0 and high - low < BLANK_CONTRAST:
+            continue
+        of_meter[meter_of(cells[meter])].append(len(crops))
+        crops.append((rgb, place))
+    if not crops:
+        raise LabelError(f"{path}: no picture of a meter that may be trained on")
     groups = [of_meter[name] for name in sorted(of_meter)]
     return crops, groups, [math.sqrt(len(group)) for group in groups]
 

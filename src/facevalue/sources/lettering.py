@@ -638,7 +638,7 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
     rim_colour = paint.any_colour(rnd)
     rim_height = rnd.uniform(0.05, 0.3) * HEIGHT
     dim = rnd.uniform(0.2, 0.6) if rnd.random() < 0.15 else 0.0  # ink that has lost part of what sets it off its drum
-    point_mark = red_count and red_count < len(places) and rnd.random() < 0.3
+    point_mark = red_count and red_count < len(places) and rnd.random() < 0.3 and between > 12
     cells = []
     for index in range(len(places)):
         left = index * (window + between)
@@ -708,7 +708,7 @@ def drum_row(rnd: Random, places: Sequence[float]) -> Row:
             x = cells[len(places) - red_count][0] - between / 2
             canvas.drawCircle(x, HEIGHT * 0.95, 5, paint.fill(pale if paint.luminance(frame) < 0.5 else deep))
 
-    points = frozenset({len(places) - red_count - 1}) if point_mark and between > 12 else frozenset()
+    points = frozenset({len(places) - red_count - 1}) if point_mark else frozenset()
     return Row(
         places=tuple(places),
         cells=tuple(cells),

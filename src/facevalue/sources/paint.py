@@ -280,6 +280,15 @@ def draw_wall(canvas: skia.Canvas, rnd: Random, wall: skia.Image, size_px: int) 
     canvas.restore()
 
 
+def draw_something_before(canvas: skia.Canvas, rnd: Random, size_px: int) -> None:
+    """A shape of clutter half as large as elsewhere, anywhere before what the picture shows."""
+    canvas.save()
+    half = size_px // 2
+    canvas.translate(rnd.choice((0, half)), rnd.choice((0, half)))
+    draw_clutter(canvas, rnd, half)
+    canvas.restore()
+
+
 def draw_clutter(canvas: skia.Canvas, rnd: Random, size_px: int) -> None:
     """One shape of any kind somewhere in the picture: a box, a disc, a cable, a word."""
     x, y = rnd.uniform(0, size_px), rnd.uniform(0, size_px)
