@@ -301,7 +301,7 @@ def plot_losses(losses: Sequence[Loss], title: str) -> bytes:
     axes.axvline(0, color="black", linewidth=0.8, zorder=3)
     axes.set_yticks(lines, [loss.part for loss in ordered], fontsize=8)
     axes.margins(x=0.12)
-    axes.set(xlabel="points lost; lines: 95 of 100 draws of seeds and pictures")
+    axes.set(xlabel="points lost; lines: 95 of 100 draws (bootstrap)")
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92", axis="x")
     axes.set_axisbelow(True)
