@@ -60,6 +60,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder: bright.png, dark.jpg, text.jpg and more/bright.png; the reader is the stand-in."""
     stand_in = types.ModuleType("facevalue.reader")
     stand_in.Reader = StandInReader  # type: ignore[attr-defined]
+    opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
+    stand_in.open_reader = opened  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (16, 16), "white").save("bright.png")

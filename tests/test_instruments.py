@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -37,6 +38,7 @@ from facevalue.instruments.reader import InstrumentReader
 from facevalue.instruments.schema import Digits, Gauge, Needle, load_instrument
 from facevalue.reader import Reader, Weight
 from facevalue.reading import draw_overlay
+from facevalue.watching.history import history
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 METER_PHOTO = Path(__file__).parent.parent / "docs" / "meter.jpg"
@@ -573,6 +575,86 @@ def test_an_overlay_shows_boxes_and_values(meter: Path, red_needles: None) -> No
     enlarged = drawn.shape[1] / 480
     x, y = round(300 * enlarged), round(120 * enlarged)
     assert (drawn[y, x - 2 : x + 3] == (90, 220, 140)).all(axis=1).any()  # the left side of the first dial's box
+
+
+# ---- again and again
+
+
+def put_meters(folder: Path, values: Sequence[float]) -> None:
+    """Photos of the meter, taken a minute apart."""
+    folder.mkdir()
+    for minute, value in enumerate(values):
+        file = folder / f"{minute}.png"
+        Image.fromarray(draw_meter(f"{int(value):05d}", needles_of(value))).save(file)
+        os.utime(file, (1.79e9 + 60 * minute, 1.79e9 + 60 * minute))
+
+
+def test_a_whole_meter_is_watched(
+    meter: Path, tmp_path: Path, red_needles: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    put_meters(tmp_path / "photos", [530.0707, 530.1212, 529.5, 530.2626])
+    Image.new("RGB", (300, 300)).save(tmp_path / "photos" / "4.png")  # of another shape
+    os.utime(tmp_path / "photos" / "4.png", (1.79e9 + 300, 1.79e9 + 300))
+    done = run("watch", "photos", "--instrument", meter, "--once", "--max-per-hour", "100")
+    assert done.exit_code == 0, done.stderr
+    entries = history("readings.db")
+    assert [entry.number for entry in entries[:4]] == pytest.approx([530.0707, 530.1212, 529.5, 530.2626], abs=0.002)
+    assert {entry.kind for entry in entries} == {"instrument"}
+    assert [entry.why.partition(":")[0] for entry in entries[:4]] == ["", "", "backwards", ""]
+    assert "300×300 pixels, and the boxes of" in entries[4].why
+    assert entries[4].good_number == pytest.approx(530.2626, abs=0.002)
+
+
+def test_needles_alone_come_round(tmp_path: Path, red_needles: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    (tmp_path / "dials.toml").write_text(HEAD + DIALS, encoding="utf-8")
+    assert load_instrument(tmp_path / "dials.toml").period == 1.0
+    put_meters(tmp_path / "photos", [0.9707, 0.0303, 0.1212])
+    done = run("watch", "photos", "--instrument", "dials.toml", "--once", "--max-per-hour", "10")
+    assert done.exit_code == 0, done.stderr
+    assert [entry.why for entry in history("readings.db")] == ["", "", ""]
+    assert history("readings.db")[2].good_number == pytest.approx(0.1212, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("watch", ["--crop", "0,0,64,64"], "--crop does not go with it"),
+        ("watch", ["--kind", "digits"], "--kind does not go with it"),
+        ("watch", ["--digits", "5"], "--digits does not go with it"),
+        ("watch", ["--decimals", "2"], "--decimals does not go with it"),
+        ("watch", ["--range", "0:4"], "--range does not go with it"),
+        ("camera", ["--crop", "0,0,64,64"], "--crop does not go with it"),
+        ("camera", ["--sweep", "0:90"], "--sweep does not go with it"),
+    ],
+)
+def test_what_the_file_says_is_said_once(name: str, options: list[str], said: str, meter: Path) -> None:
+    done = run(name, "photos", "--instrument", meter, *options)
+    assert done.exit_code == 2
+    assert f"--instrument says what is read; {said}" in done.stderr
+
+
+def test_a_whole_meter_is_read_live(meter: Path, tmp_path: Path, red_needles: None) -> None:
+    """A picture of another shape, as while a camera starts, is told once and ends nothing."""
+    cv2 = pytest.importorskip("cv2")
+    photos = [draw_meter("00530", needles_of(value)) for value in (530.0707, 530.1212)]
+    video = tmp_path / "meter.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 1, (480, 240))
+    for photo in (photos[0], photos[1], photos[1]):
+        writer.write(np.ascontiguousarray(photo[:, :, ::-1]))
+    writer.release()
+    done = run("camera", video, "--instrument", meter, "--overlay", tmp_path / "now.png")
+    assert done.exit_code == 0, done.stderr
+    assert [line.split()[1][:6] for line in done.stdout.splitlines()] == ["530.07", "530.12"]
+    with Image.open(tmp_path / "now.png") as drawn:
+        assert drawn.width >= 480
+    meter.write_text(meter.read_text(encoding="utf-8").replace("size = [480, 240]", "size = [480, 400]"), "utf-8")
+    done = run("camera", video, "--instrument", meter)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert len([line for line in done.stderr.splitlines() if "480×240 pixels, and the boxes of" in line]) == 1
 
 
 # ---- alignment

@@ -579,6 +579,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder with page.png and blank.png; the reader is the stand-in."""
     stand_in = types.ModuleType("facevalue.reader")
     stand_in.Reader = TemplateReader  # type: ignore[attr-defined]
+    opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
+    stand_in.open_reader = opened  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
     monkeypatch.chdir(tmp_path)
     write(["358", "071"]).save("page.png")

@@ -76,6 +76,16 @@ def test_play_of_the_last_drum_never_adds_up() -> None:
     assert not judge(good, "0042", 41.7, NOON, True, Limits(rises=True)).plausible
 
 
+def test_needles_that_come_round_go_on_rising() -> None:
+    """Past the coarsest one's turn the number begins anew, and is the last good one all the same."""
+    limits, good = Limits(rises=True), Good("999.8", 999.8, NOON)
+    for number in (999.9, 0.1, 0.3):
+        verdict = judge(good, f"{number:05.1f}", number, NOON, True, limits, 1000.0)
+        assert verdict.good == Good(f"{number:05.1f}", number, NOON)
+        good = verdict.good
+    assert judge(good, "999.9", 999.9, NOON, True, limits, 1000.0).why == "backwards: 000.3 was read before"
+
+
 def test_the_first_reading_is_believed_if_it_is_certain() -> None:
     assert judge(None, "0042", 42.0, NOON, True, COUNTER).good is None  # five digits were expected
     assert judge(None, "0042", 42.0, NOON, True, Limits()).good == Good("0042", 42.0, NOON)

@@ -30,7 +30,7 @@ from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 from facevalue.files import write_picture
 from facevalue.images import MIN_SIDE_PX, RGB
-from facevalue.reader import Reader
+from facevalue.reader import open_reader
 from facevalue.reading import Reading, draw_overlay
 from facevalue.snapshots import Snapshots
 
@@ -406,6 +406,7 @@ def camera_command(
     source: int | str,
     *,
     kind: str,
+    instrument: Path | None,
     model: str | None,
     scale: Scale | None,
     every_seconds: float,
@@ -419,28 +420,39 @@ def camera_command(
     """Print a line for each new value read, until the video's end, the count, Ctrl-C or SIGTERM.
 
     source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
-    as often as possible.  scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values alone.
-    overlay: file or folder for the latest picture.  Raises PictureError for a camera or video that fails, and where the
-    last overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
+    as often as possible.  instrument: file of a whole meter, read in place of the kind; a picture that it can't be read
+    from is told and passed over.  scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values
+    alone.  overlay: file or folder for the latest picture.  Raises PictureError for a camera or video that fails, and
+    where the last overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError;
+    ModelError.
     """
     with contextlib.ExitStack() as stack:
         ending = stack.enter_context(ending_by_signal())
         cv2 = import_cv2()
         place = place_overlay(overlay, source) if overlay is not None else None
-        reader = Reader(kind, model, scale=scale)
+        reader = open_reader(kind, model, scale, instrument)
         window = stack.enter_context(contextlib.closing(Window(cv2, ending))) if show else None
 
         def say(text: str) -> None:
             click.echo(text, err=True)
 
         frames = stack.enter_context(contextlib.closing(read_frames(cv2, source, every_seconds, ending, say)))
-        read, printed, unwritten = 0, None, None
+        read, printed, unwritten, complaint = 0, None, None, ""
         first = last = 0.0
         for frame in frames:
             last = time.perf_counter()
             first = first or last
             rgb = frame.rgb if crop is None else crop.cut(frame.rgb)
-            reading = reader.read(rgb)
+            try:
+                reading = reader.read(rgb)
+            except PictureError as error:
+                if instrument is None:
+                    raise
+                if str(error) != complaint:
+                    say(f"{frame.time_text()}  {error}")
+                complaint = str(error)
+                continue
+            complaint = ""
             read += 1
             if all_readings or reading.value != printed:
                 printed = reading.value

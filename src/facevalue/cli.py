@@ -133,13 +133,27 @@ def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> No
         raise Refusal("--top shows other values of one reading; with --page they are shown by --json alone")
 
 
-def check_instrument(kind: str, page: bool, has_scale: bool, has_truth: bool) -> None:
-    """Raise UsageError for options of read that do not go with --instrument, whose file says all of that."""
-    foreign = {"--kind": kind != "clock", "--page": page, "--range, --sweep or --direction": has_scale}
-    foreign["--truth"] = has_truth
-    for name, given in foreign.items():
-        if given:
-            raise click.UsageError(f"--instrument says what is read; {name} does not go with it")
+instrument_option = click.option(
+    "--instrument",
+    "instrument_file",
+    metavar="TOML",
+    type=click.Path(path_type=Path),
+    help="Read a whole meter, as this file describes it.",
+)
+
+
+def check_instrument(*parameters: str) -> None:
+    """Raise UsageError for options of the running command that do not go with --instrument, whose file says all that.
+
+    parameters: their names, beside those that no command has with it.
+    """
+    context = click.get_current_context()
+    if context.params.get("instrument_file") is None:
+        return
+    for option in context.command.params:
+        is_given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if is_given and option.name in ("kind", "span", "sweep", "direction", *parameters):
+            raise click.UsageError(f"--instrument says what is read; {option.opts[0]} does not go with it")
 
 
 def scale_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -174,13 +188,7 @@ def scale_options(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
-@click.option(
-    "--instrument",
-    "instrument_file",
-    metavar="TOML",
-    type=click.Path(path_type=Path),
-    help="Read a whole meter, as this file describes it.",
-)
+@instrument_option
 @click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
@@ -211,8 +219,7 @@ def read(
     for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
-    if instrument_file is not None:
-        check_instrument(kind, page, scale is not None, truth_text is not None)
+    check_instrument("page", "truth_text")
     if page:
         check_page(kind, as_json, top, truth_text is not None)
     truth = None if truth_text is None else parse_truth(kind, truth_text, scale)
@@ -221,16 +228,11 @@ def read(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
         from facevalue.page import Page, read_pages
-        from facevalue.reader import Reader
+        from facevalue.reader import open_reader
 
-        if instrument_file is None:
-            reader = Reader(kind, model, scale=scale)
-            if model is not None and not reader.weight.is_calibrated:
-                click.echo(f"{model} is not calibrated: see facevalue calibrate; percentages promise nothing", err=True)
-        else:
-            from facevalue.instruments.reader import InstrumentReader
-
-            reader = InstrumentReader(instrument_file, model)
+        reader = open_reader(kind, model, scale, instrument_file)
+        if instrument_file is None and model is not None and not reader.weight.is_calibrated:
+            click.echo(f"{model} is not calibrated: see facevalue calibrate; percentages promise nothing", err=True)
         pictures = list(find_pictures(paths))
         overlays = place_overlays(pictures, overlay) if overlay is not None else {}
         readable = [picture.source for picture in pictures if not isinstance(picture.source, PictureError)]
@@ -488,6 +490,7 @@ def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None)
 @main.command()
 @click.argument("source", required=False)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@instrument_option
 @click.option("--device", metavar="N", type=click.IntRange(min=0), help="Number of the camera.  [default: 0]")
 @click.option(
     "--every",
@@ -514,6 +517,7 @@ def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None)
 def camera(
     source: str | None,
     kind: str,
+    instrument_file: Path | None,
     device: int | None,
     every_seconds: float,
     crop: Crop | None,
@@ -532,6 +536,7 @@ def camera(
     """
     if source is not None and device is not None:
         raise click.UsageError(f"--device {device} and {source!r} are two cameras; give one")
+    check_instrument("crop")
     from facevalue.camera import camera_command, camera_number
 
     number = device if source is None else camera_number(source)
@@ -539,6 +544,7 @@ def camera(
         camera_command(
             source if source is not None and number is None else number or 0,
             kind=kind,
+            instrument=instrument_file,
             model=model,
             scale=scale,
             every_seconds=every_seconds,
@@ -583,6 +589,7 @@ db_option = click.option(
 @main.command()
 @click.argument("source", envvar="FACEVALUE_SOURCE")
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="digits", show_default=True)
+@instrument_option
 @click.option(
     "--every",
     "every_seconds",
@@ -623,7 +630,7 @@ db_option = click.option(
 )
 @click.option("--mqtt-topic", metavar="TOPIC", default="facevalue/meter", show_default=True)
 @click.option("--mqtt-name", metavar="NAME", default="Meter", show_default=True, help="In Home Assistant.")
-@click.option("--mqtt-unit", metavar="UNIT", help="Such as m³ or kWh.")
+@click.option("--mqtt-unit", metavar="UNIT", help="Such as m³ or kWh.  [default: that of an instrument's file]")
 @click.option("--mqtt-device-class", metavar="CLASS", help="Of Home Assistant: water, gas, energy.")
 @click.option("--mqtt-state-class", metavar="CLASS", help="[default: total_increasing; with --may-fall measurement]")
 @click.option("--mqtt-discovery", metavar="PREFIX", default="homeassistant", show_default=True, help="'' for none.")
@@ -631,6 +638,7 @@ db_option = click.option(
 def watch(
     source: str,
     kind: str,
+    instrument_file: Path | None,
     every_seconds: float,
     crop: Crop | None,
     model: str | None,
@@ -661,20 +669,24 @@ def watch(
     address of a camera. Prints a line for each reading; one that can't be is stored as such and changes nothing.
     Exit code 0: ended as asked; 1: a reading could not be kept, or with --once the source is away; 2: wrong usage.
     """
+    from facevalue.instruments.schema import load_instrument
     from facevalue.watch import Telling, watch_command
     from facevalue.watching.plausibility import Limits
 
+    check_instrument("crop", "decimals", "digits")
+    instrument = None if instrument_file is None else load_instrument(instrument_file)
     if kind != "digits" and (decimals is not None or digits is not None):
         raise click.UsageError(f"--decimals and --digits are of digits, not of a {kind}")
     if once and mqtt is not None:
         raise click.UsageError("--once ends at once, and --mqtt tells that the watcher runs; give one of them")
+    counts = kind == "digits" if instrument is None else instrument.counts
     telling = None
     if mqtt is not None:
         telling = Telling(
             address=mqtt,
             topic=mqtt_topic,
             name=mqtt_name,
-            unit=mqtt_unit,
+            unit=mqtt_unit or (instrument.unit if instrument is not None else None) or None,
             device_class=mqtt_device_class,
             state_class=mqtt_state_class,
             discovery=mqtt_discovery,
@@ -685,6 +697,7 @@ def watch(
         all_kept = watch_command(
             source,
             kind=kind,
+            instrument=instrument,
             model=model,
             scale=scale,
             every_seconds=every_seconds,
@@ -692,7 +705,7 @@ def watch(
             db_url=db_url,
             name=name,
             begins=begins,
-            limits=Limits(kind == "digits" and not may_fall, max_per_hour, digits),
+            limits=Limits(counts and not may_fall, max_per_hour, digits),
             decimals=decimals,
             keep_pictures=keep_pictures,
             spool_folder=spool,

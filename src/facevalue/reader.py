@@ -30,6 +30,8 @@ from facevalue.reading import Reading
 if TYPE_CHECKING:
     import onnxruntime
 
+    from facevalue.instruments.schema import Instrument
+
 WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = {"clock": "clock-1", "dial": "dial-4", "digits": "digits-3"}
 LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits": look_row}
@@ -129,6 +131,20 @@ def load_weight(path: Path, threads: int) -> Weight:
         ) from error
     except SettingError as error:
         raise ModelError(f"{path}: of another version of facevalue ({error})") from error
+
+
+def open_reader(
+    kind: str, model: str | Path | None, scale: Scale | None, instrument: str | Path | Instrument | None
+) -> Reader:
+    """The reader of an instrument, by its kind or, where there is one, by the file that describes it.
+
+    Raises ModelError, SettingError, InstrumentError, MissingExtraError.
+    """
+    if instrument is None:
+        return Reader(kind, model, scale=scale)
+    from facevalue.instruments.reader import InstrumentReader
+
+    return InstrumentReader(instrument, model)
 
 
 class Reader:

@@ -23,7 +23,7 @@ from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.metrics import DAY_HALF_MINUTES
-from facevalue.reader import Reader
+from facevalue.reader import Reader, open_reader
 from facevalue.reading import Reading
 from facevalue.watching.history import line_of
 from facevalue.watching.keeper import Backoff, Keeper
@@ -34,6 +34,7 @@ from facevalue.watching.spool import Spool, default_folder, spool_name
 from facevalue.watching.store import Record, Store, StoreGone, entry_of
 
 if TYPE_CHECKING:
+    from facevalue.instruments.schema import Instrument
     from facevalue.watching.mqtt import Publisher
 
 SHORTEST_EXPIRY_SECONDS = 600
@@ -56,10 +57,14 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a picture becomes a record: which part is read, by what, where the point stands, whether it is kept."""
+    """How a picture becomes a record: which part is read, by what, where the point stands, whether it is kept.
+
+    instrument: what a whole meter's file says, None for one crop of the reader's kind.
+    """
 
     source: str
     reader: Reader
+    instrument: Instrument | None
     crop: Crop | None
     decimals: int | None
     album: Album
@@ -77,7 +82,7 @@ class Watch:
                 reading = self.reader.read(rgb)
                 value, confidence, uncertain = reading.value, reading.confidence, reading.uncertain
                 number = None if math.isnan(reading.number) else reading.number
-                period = period_of(reading)
+                period = period_of(reading, self.instrument)
                 if self.decimals is not None:
                     value, number = place_point(value, number, self.decimals)
             except PictureError as error:
@@ -88,7 +93,7 @@ class Watch:
             source=self.source,
             identity=shot.identity,
             time=shot.time,
-            kind=self.reader.kind,
+            kind=self.reader.kind if self.instrument is None else "instrument",
             value=value,
             number=number,
             confidence=round(confidence, 4),
@@ -102,8 +107,10 @@ class Watch:
         )
 
 
-def period_of(reading: Reading) -> float | None:
+def period_of(reading: Reading, instrument: Instrument | None = None) -> float | None:
     """After how much the instrument is where it was: a clock, a dial whose scale is a full turn; None for others."""
+    if instrument is not None and instrument.period is not None:
+        return instrument.period
     if reading.kind == "clock":
         return float(DAY_HALF_MINUTES)
     return abs(reading.scale.high - reading.scale.low) if reading.scale is not None and reading.scale.full else None
@@ -128,6 +135,7 @@ def watch_command(
     source: str,
     *,
     kind: str,
+    instrument: Instrument | None,
     model: str | None,
     scale: Scale | None,
     every_seconds: float,
@@ -144,6 +152,7 @@ def watch_command(
 ) -> bool:
     """Read, keep and tell until the video's end, Ctrl-C or SIGTERM; ``once``: what there is now, then end.
 
+    instrument: a whole meter, read in place of one crop of the kind.
     Returns whether all that was read is kept.  Raises FaceValueError for settings that don't fit, ModelError,
     MissingExtraError, and with ``once`` PictureError for a source that is away.
     """
@@ -156,12 +165,15 @@ def watch_command(
         folder = spool_folder or default_folder()
         spool = stack.enter_context(contextlib.closing(Spool(folder / spool_name(watched.name, store.name))))
         album = make_album(keep_pictures)
-        watch = Watch(watched.name, Reader(kind, model, scale=scale), crop, decimals, album, say)
+        reader = open_reader(kind, model, scale, instrument)
+        watch = Watch(watched.name, reader, instrument, crop, decimals, album, say)
         keeper = Keeper(store, spool, say)
         publisher = None
         if telling is not None:
             expiry_seconds = None if watched.waits else max(SHORTEST_EXPIRY_SECONDS, 5 * every_seconds)
-            publisher = stack.enter_context(contextlib.closing(make_publisher(telling, kind, limits, expiry_seconds)))
+            is_clock = reader.kind == "clock"
+            publisher = make_publisher(telling, not is_clock, limits, expiry_seconds)
+            stack.enter_context(contextlib.closing(publisher))
             publisher.start()
         if not once:
             say(f"{watched.name}: read every {every_seconds:g} s into {store.name}")
@@ -174,10 +186,9 @@ def watch_command(
         return not keeper.unsaved
 
 
-def make_publisher(telling: Telling, kind: str, limits: Limits, expiry_seconds: float | None) -> Publisher:
+def make_publisher(telling: Telling, is_number: bool, limits: Limits, expiry_seconds: float | None) -> Publisher:
     from facevalue.watching.mqtt import Publisher, Sensor, check_topic, parse_broker
 
-    is_number = kind != "clock"
     usual = None if not is_number else "total_increasing" if limits.rises else "measurement"
     sensor = Sensor(
         topic=check_topic(telling.topic),

@@ -37,6 +37,7 @@ from facevalue.errors import InstrumentError, PictureError, SettingError
 from facevalue.images import open_picture
 from facevalue.instruments.joint import NEEDLE_PLAY
 from facevalue.instruments.lines import Place, find_lines, line_of
+from facevalue.metrics import DAY_HALF_MINUTES
 
 Point = tuple[float, float]
 Corners = tuple[Point, Point, Point, Point]  # from top left, clockwise, in pixels of the reference picture
@@ -132,6 +133,20 @@ class Instrument:
     marks: tuple[Corners, ...]
     file: Path
     lines: Mapping[Place, int] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its number counts on, as a meter's does and a gauge's or a clock's does not."""
+        return all(isinstance(part, Digits | Needle) for part in self.parts)
+
+    @property
+    def period(self) -> float | None:
+        """After how much its number is where it was: needles alone after a turn of the coarsest, a clock after 720
+        minutes; None where digits count on, and of a gauge, whose reading tells it."""
+        if any(isinstance(part, Digits | Gauge) for part in self.parts):
+            return None
+        turns = [part.turn for part in self.parts if isinstance(part, Needle)]
+        return max(turns, default=float(DAY_HALF_MINUTES))
 
     def wrong(self, place: Place, problem: str) -> InstrumentError:
         """The error of a value that turns out wrong when the file is used."""

@@ -84,7 +84,7 @@ def judge(
     why = find_objection(before, value, number, time, limits, period)
     if why or not certain or number is None:
         return Verdict(not why, why, before)
-    if limits.rises and before is not None and number < before.number:
+    if limits.rises and before is not None and change_since(before, number, period) < 0:
         return Verdict(True, "", Good(before.value, before.number, time))
     return Verdict(True, "", Good(value, number, time))
 
@@ -100,9 +100,7 @@ def find_objection(
         return "no number can be told"
     if before is None:
         return ""
-    change, unit = number - before.number, last_unit(value)
-    if period is not None:  # the shorter way round
-        change = math.remainder(change, period)
+    change, unit = change_since(before, number, period), last_unit(value)
     if limits.rises and change < -unit / 2:
         return f"backwards: {before.value} was read before"
     hours = max((time - before.time).total_seconds(), 0.0) / 3600
@@ -110,6 +108,12 @@ def find_objection(
     if limits.most_per_hour is not None and abs(change) > limits.most_per_hour * hours + unit:
         return f"too fast: {change:+.6g} in {describe_hours(hours)} after {before.value}"
     return ""
+
+
+def change_since(before: Good, number: float, period: float | None) -> float:
+    """How far a number is from the one before; of what comes round, the shorter way."""
+    change = number - before.number
+    return change if period is None else math.remainder(change, period)
 
 
 def describe_hours(hours: float) -> str:
