@@ -550,38 +550,108 @@ def test_a_device_that_is_unplugged_is_waited_for(plug: Plug, tmp_path: Path) ->
 
 
 class Snapshots(BaseHTTPRequestHandler):
-    """An address that gives a picture each time it is asked; the first three times of all, and a text from then on."""
+    """/snap gives a picture the first three times of all, and a text from then on; /bare names no type; /closed asks
+    for a password."""
 
     asked = 0
 
     def do_GET(self) -> None:
         type(self).asked += 1
+        if self.path == "/closed":
+            self.send_response(401)
+            self.end_headers()
+            return
         self.send_response(200)
-        self.send_header("Content-Type", "image/png" if self.asked <= 3 else "text/html")
+        if self.path != "/bare":
+            self.send_header("Content-Type", "image/png" if self.asked <= 3 else "text/html")
         self.end_headers()
-        with contextlib.suppress(OSError):  # who asks for the type alone does not wait for the picture
+        with contextlib.suppress(OSError):  # whoever wants a picture does not wait for a text
             Image.fromarray(TEN_PAST_TEN).save(self.wfile, "PNG")
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
 
 
-def test_an_address_of_snapshots_is_asked_again_and_again(plug: Plug) -> None:
-    opened = plug(StandIn(0, opens=False))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Snapshots)
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Snapshots]]]:
+    """The address of a server without its http://, and its handler, which counts."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler = type("Handler", (Snapshots,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    where = f"http://127.0.0.1:{server.server_port}/snap?…"
-    try:
-        result = run(f"http://me:secret@127.0.0.1:{server.server_port}/snap?key=secret", "--all", "--every", "0")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    yield f"127.0.0.1:{server.server_port}", handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_address_of_snapshots_is_asked_again_and_again(plug: Plug, web: tuple[str, type[Snapshots]]) -> None:
+    opened = plug(StandIn(0, opens=False))
+    result = run(f"http://me:secret@{web[0]}/snap?key=secret", "--all", "--every", "0")
     assert [value for _, value in times_and_values(result)] == ["10:10"] * 2  # one was for looking what it gives
-    problem = f"{where}: it gives text/html, where a picture was expected; check the address"
+    problem = f"http://{web[0]}/snap?…: it gives text/html, where a picture was expected; check the address"
     assert result.stderr.splitlines() == [f"{problem}; trying again, up to 2 times", problem]
-    assert (result.exit_code, opened) == (1, [])
+    assert (result.exit_code, len(opened)) == (1, 1)
+
+
+def test_an_address_that_names_no_type_is_read(plug: Plug, web: tuple[str, type[Snapshots]]) -> None:
+    plug(StandIn(1))  # OpenCV gets one picture, and then no more
+    result = run(f"http://{web[0]}/bare", "--all", "--every", "0", "--count", "2")
+    assert [value for _, value in times_and_values(result)] == ["10:10"] * 2, result.stderr
+
+
+def test_one_picture_is_no_recording(plug: Plug, web: tuple[str, type[Snapshots]]) -> None:
+    class One(StandIn):
+        def get(self, number: int, /) -> float:
+            return 1.0
+
+    opened = plug(One(1))
+    result = run(f"http://{web[0]}/bare", "--all", "--every", "0", "--count", "2")
+    assert [value for _, value in times_and_values(result)] == ["10:10"] * 2, result.stderr
+    assert opened[0].released.is_set()
+
+
+def test_a_stream_is_not_asked_for_snapshots(plug: Plug, web: tuple[str, type[Snapshots]]) -> None:
+    """Of some cameras a stream may be opened only once."""
+    plug(StandIn(ENDLESS, tick_seconds=0.001))
+    assert run(f"http://{web[0]}/stream", "--count", "2", "--every", "0").exit_code == 0
+    assert web[1].asked == 0
+
+
+def test_what_an_address_answers_is_told(plug: Plug, web: tuple[str, type[Snapshots]]) -> None:
+    plug(StandIn(0, opens=False))
+    result = run(f"http://me:secret@{web[0]}/closed")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == f"http://{web[0]}/closed: it answers 401 Unauthorized"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["http://me:se[cret@cam/video?key=secret"],
+        ["http://me:secret@127.0.0.1:1/video?key=sec ret"],
+        ["http://me:secret@127.0.0.1:1/video?key=secret"],
+        ["rtsp://me:secret@127.0.0.1:1/video?key=secret"],
+        ["--device", "1", "http://me:secret@cam/video?key=secret"],
+    ],
+)
+def test_no_message_holds_a_password(arguments: list[str], plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    plug(StandIn(0, opens=False))
+    result = run(*arguments)
+    assert result.exit_code in (1, 2)
+    assert result.stderr and "secret" not in result.stderr and "ret" not in result.stderr.replace("tried", "")
+
+
+def test_a_video_on_the_web_that_opens_late_is_a_video(plug: Plug) -> None:
+    class Recording(StandIn):
+        def get(self, number: int, /) -> float:
+            return 30.0 if number == cv2.CAP_PROP_FRAME_COUNT else 0.0
+
+    plug(StandIn(0, opens=False), Recording(30))
+    result = run("http://127.0.0.1:1/clip.mp4", "--every", "0", "--all")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 30)
 
 
 # ---- the window ------------------------------------------------------------------------------------------------------

@@ -194,6 +194,7 @@ MASK = np.arange(10) % 3 == 0
         ({"x": TEN, "y": DIGITS, "is_test": MASK}, "test", TEN[MASK], DIGITS[MASK], "for testing"),
         ({"x": TEN, "y": DIGITS, "is_test": MASK}, "train", TEN[~MASK], DIGITS[~MASK], "for training"),
         ({"x": TEN, "y": DIGITS, "is_test": MASK * 1}, "test", TEN[MASK], DIGITS[MASK], "0/1 for no and yes"),
+        ({"x": TEN, "y": DIGITS, "is_test": MASK * 1.0}, "test", TEN[MASK], DIGITS[MASK], "as NumPy's zeros are"),
         (
             {"x_tra": TEN, "y_tra": DIGITS, "x_tes": FOUR, "y_tes": DIGITS[:4]},
             "train",
@@ -251,6 +252,13 @@ def test_read_npz(tmp_path: Path, arrays: Any, split: Any, pictures: Any, labels
             FaceValueError,
             ["is_test is <U5, 'test', 'train'", "true and false, or 1 and 0"],
             id="splits by name",
+        ),
+        pytest.param(
+            {"x": TEN, "y": DIGITS, "is_test": np.where(MASK, np.nan, 0)},
+            "test",
+            FaceValueError,
+            ["is_test is float64, nan, 0.0"],
+            id="not known",
         ),
         pytest.param(
             {"x": TEN, "y": DIGITS, "is_test": MASK * 2}, "test", FaceValueError, ["is_test is int64, 2, 0"], id="twos"

@@ -487,7 +487,7 @@ def test_a_reading_of_another_kind_is_no_dial() -> None:
         (["--kind", "dial", "--sweep", "0:400"], "at most a full turn"),
         (["--kind", "dial", "--sweep", "0:nan"], "a sweep from 0 to nan degrees"),
         (["--kind", "dial", "--sweep", "-inf:inf"], "a sweep from -inf to inf degrees"),
-        (["--kind", "dial", "--sweep", "312.5:42.5"], "write 312.5 and 402.5"),
+        (["--kind", "dial", "--sweep", "312.5:42.5"], "write 312.5:402.5;"),
         (["--kind", "dial", "--direction", "left"], "is not one of"),
     ],
 )
@@ -594,7 +594,7 @@ def test_zero_and_five_alone_tell_no_way_round() -> None:
 
 def test_a_sweep_that_falls_is_asked_about_whatever_the_direction() -> None:
     for direction in (None, "clockwise"):
-        with pytest.raises(SettingError, match="write 315 and 405"):
+        with pytest.raises(SettingError, match="write 315:405;"):
             Scale.from_text("0:10", "315:45", direction)
     scale = Scale.from_text("0:10", "315:45", "counterclockwise")
     assert scale is not None and scale.sweep == (315, 45)

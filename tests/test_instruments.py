@@ -246,7 +246,7 @@ ONE = '[[part]]\nkind = "dial"\nbox = [300, 100, 80, 80]\nturn = 1.0\n'  # its l
             HEAD + ONE.replace("turn = 1.0", "range = [0, 3]\nsweep = [225, 135]"),
             8,
             "sweep",
-            "write 225 and 495",
+            "write [225, 495];",
             id="sweep that falls",
         ),
         pytest.param(HEAD + ONE + "sweep = [0, 90]\n", 8, "sweep", "goes with range", id="sweep of a meter's dial"),
@@ -751,6 +751,25 @@ def test_a_camera_of_other_pixels_may_take_the_photos(
         photo = np.asarray(Image.fromarray(reference).resize((3360, 1680), Image.Resampling.LANCZOS))
     path.write_text(text, encoding="utf-8")
     assert InstrumentReader(path).read(photo).parts[0].value == "00000"
+
+
+def test_the_meter_may_fill_more_or_less_of_the_photo(aligned: tuple[Path, RGB], red_needles: None) -> None:
+    """A reference picture that was cropped to the meter, and the other way."""
+    path, reference = aligned
+    path.write_text(path.read_text(encoding="utf-8").partition("[[mark]]")[0], encoding="utf-8")
+    wall = np.full((2000, 3000, 3), 170, np.uint8)
+    wall[900:1140, 1200:1680] = reference
+    assert InstrumentReader(path).read(wall).parts[0].value == "00000"
+
+
+def test_a_part_cut_by_the_edge_is_refused(aligned: tuple[Path, RGB], red_needles: None) -> None:
+    path, reference = aligned
+    text = path.read_text(encoding="utf-8").partition("[[mark]]")[0]
+    path.write_text(text.replace("box = [300, 100, 80, 80]", "box = [400, 100, 80, 80]"), encoding="utf-8")
+    wall = np.full((800, 1200, 3), 170, np.uint8)
+    wall[300:540, 732:] = reference[:, :468]  # 12 pixels of the dial are beyond the photo, a hundredth of its width
+    with pytest.raises(PictureError, match="a part of the meter lies outside"):
+        InstrumentReader(path).read(wall)
 
 
 @pytest.mark.parametrize("how", ["marks", "picture"])

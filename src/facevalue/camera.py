@@ -172,19 +172,19 @@ def read_frames(
     A live camera that fails is opened again a few times, which ``say`` is told once a failure.
     Raises PictureError where that is in vain, or for a video that can't be opened.
     """
-    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
-        snapshots = Snapshots(source, name_source(source))
-        if snapshots.are_given():
-            yield from snapshot_frames(snapshots, every_seconds, ending, say)
-            return
     failures = seen = 0
     live = False  # a device that is unplugged has no path any more
+    snapshots = snapshots_of(source)
     while not ending.asked:
         capture = open_capture(cv2, source)
         if not live and is_recording(cv2, source, capture):
+            if snapshots and capture.get(cv2.CAP_PROP_FRAME_COUNT) == 1 and not snapshots.trouble():
+                capture.release()
+                yield from snapshot_frames(snapshots, every_seconds, ending, say)
+                return
             yield from recorded_frames(cv2, str(source), capture, every_seconds, ending)
             return
-        live = True
+        live = live or capture.isOpened()
         problem = "can't be opened"
         if capture.isOpened():
             problem = "gives no pictures"
@@ -196,14 +196,30 @@ def read_frames(
                     ending.pause(due - time.monotonic())
         else:
             capture.release()
+        trouble = ""
+        if snapshots and not seen and not ending.asked:  # asked last: of some cameras a stream may be opened only once
+            trouble = snapshots.trouble()
+            if not trouble:
+                yield from snapshot_frames(snapshots, every_seconds, ending, say)
+                return
         if ending.asked:
             return
         if failures == len(RETRY_SECONDS):
-            raise PictureError(explain_failure(source, problem, seen), name_source(source))
+            raise PictureError(trouble or explain_failure(source, problem, seen), name_source(source))
         if failures == 0:
             say(trying_again(f"{name_source(source)}: {problem}"))
         ending.pause(RETRY_SECONDS[failures])
         failures += 1
+
+
+def snapshots_of(source: int | str) -> Snapshots | None:
+    """The address as one that may give a picture each time it is asked; None for what is no http(s) address."""
+    if isinstance(source, int) or not source.lower().startswith(("http://", "https://")):
+        return None
+    try:
+        return Snapshots(source, name_source(source))
+    except PictureError:
+        return None
 
 
 def snapshot_frames(

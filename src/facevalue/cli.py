@@ -534,11 +534,11 @@ def camera(
     Prints a line for each new value: the time (of a video: minutes and seconds into it), value, confidence.
     Exit code 0: the video's end, the count, Ctrl-C; 1: the camera failed; 2: wrong usage.
     """
-    if source is not None and device is not None:
-        raise click.UsageError(f"--device {device} and {source!r} are two cameras; give one")
-    check_instrument("crop")
-    from facevalue.camera import camera_command, camera_number
+    from facevalue.camera import camera_command, camera_number, name_source
 
+    if source is not None and device is not None:
+        raise click.UsageError(f"--device {device} and {name_source(source)!r} are two cameras; give one")
+    check_instrument("crop")
     number = device if source is None else camera_number(source)
     try:
         camera_command(

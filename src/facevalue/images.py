@@ -53,6 +53,7 @@ _KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM"
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = {b"avif", b"avis"}
+_OF_THE_SYSTEM = ("lost+found", "System Volume Information", "$RECYCLE.BIN")  # folders of disks
 _GREY16 = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -79,10 +80,8 @@ def open_reduced(
             return _to_rgb(source), (1.0, 1.0)
         if isinstance(source, str | os.PathLike):
             if os.path.isdir(source):  # what opening one raises depends on the system
-                may_be_read = os.access(source, os.R_OK | os.X_OK)
-                raise PictureError(
-                    "a folder, where one picture was expected" if may_be_read else "no permission to read this folder"
-                )
+                os.scandir(source).close()
+                raise PictureError("a folder, where one picture was expected")
             with open(source, "rb") as stream:
                 return _from_stream(stream, max_pixels, at_least_px)
         return _from_stream(_as_stream(source), max_pixels, at_least_px)
@@ -180,7 +179,7 @@ def list_pictures(path: str | Path) -> list[Path]:
     found: list[Path] = []
     unread: list[OSError] = []
     for folder, folders, names in os.walk(path, onerror=unread.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _OF_THE_SYSTEM]
         found += (
             Path(folder, name)
             for name in names

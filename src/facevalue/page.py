@@ -553,16 +553,14 @@ def group_rows(boxes: Sequence[Box]) -> list[list[int]]:
 
 def cut_digits(rgb: RGB, sheet: Sheet, margin: float = MARGIN) -> list[RGB]:
     """A crop of each digit of a sheet, in its order, without the ink of its neighbours."""
-    return [cut_digit(rgb, box, margin, sheet.owner, number) for number, box in enumerate(sheet.boxes, start=1)]
+    return [cut_digit(rgb, box, margin, (sheet.owner, k)) for k, box in enumerate(sheet.boxes, start=1)]
 
 
-def cut_digit(
-    rgb: RGB, box: Box, margin: float = MARGIN, owner: NDArray[np.int32] | None = None, number: int = 1
-) -> RGB:
+def cut_digit(rgb: RGB, box: Box, margin: float = MARGIN, ink: tuple[NDArray[np.int32], int] | None = None) -> RGB:
     """A square crop with the digit in its middle, and paper where there is other ink or no picture.
 
-    rgb: (H, W, 3) uint8.  margin: room on each side, as a share of the box's longer side.  owner: that of the Sheet, in
-    which the digit's ink is ``number``; without it only what is beyond the picture is filled.  Returns (S, S, 3) uint8.
+    rgb: (H, W, 3) uint8.  margin: room on each side, as a share of the box's longer side.  ink: the Sheet's owner, and
+    the digit's own number in it; without it only what is beyond the picture is filled.  Returns (S, S, 3) uint8.
     """
     height, width = rgb.shape[:2]
     longer = max(box.right - box.left, box.bottom - box.top)
@@ -574,7 +572,8 @@ def cut_digit(
     crop = rgb[rows[:, None], columns]
     foreign = ~inside
     paper = inside & (np.abs(crop - np.median(crop[inside], axis=0)).max(axis=2) < 40)
-    if owner is not None:
+    if ink is not None:
+        owner, number = ink
         down, across = owner.shape[0] / height, owner.shape[1] / width
         part = owner[((rows + 0.5) * down).astype(int)[:, None], ((columns + 0.5) * across).astype(int)]
         blurred = 2 * round(2 / max(down, 0.1)) + 1  # ink spreads about two pixels beyond its outline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -14,17 +13,21 @@ from facevalue.images import RGB, open_picture
 
 FETCH_SECONDS = 20.0  # from the first byte of a picture to its last
 LARGEST_BYTES = 64_000_000  # of a picture
+INVALID = "not a valid address; check it"
 
 
 class Snapshots:
     """The pictures of one address, in which user and password may stand. It is the operator's own.
 
-    name: what messages call it.
+    name: what messages call it.  Raises PictureError for what is no address.
     """
 
     def __init__(self, address: str, name: str) -> None:
         self.name = name
-        parts = urllib.parse.urlsplit(address)
+        try:
+            parts = urllib.parse.urlsplit(address)
+        except ValueError as error:
+            raise PictureError(INVALID, name) from error
         host = parts.netloc.rpartition("@")[2]
         self._address = parts._replace(netloc=host).geturl()
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -35,13 +38,13 @@ class Snapshots:
             urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords)
         )
 
-    def are_given(self) -> bool:
-        """Whether the address answers with a picture, by its type; not with a stream, or not at all."""
+    def trouble(self) -> str:
+        """Why the address gives no picture, "" where it gives one."""
         try:
-            with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
-                return str(answer.headers.get_content_type()).startswith("image/")
-        except (OSError, http.client.HTTPException, ValueError):
-            return False
+            self.opened(self.fetch())
+        except PictureError as error:
+            return error.problem
+        return ""
 
     def fetch(self) -> bytes:
         """The newest picture's bytes. Raises PictureError."""
@@ -49,7 +52,7 @@ class Snapshots:
         try:
             with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
                 kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
-                if kind.startswith(("multipart/", "text/")):
+                if kind.startswith(("multipart/", "text/", "video/")):
                     raise PictureError(f"it gives {kind}, where a picture was expected; check the address", self.name)
                 data = b""
                 while part := answer.read1(1 << 16):
@@ -63,8 +66,12 @@ class Snapshots:
             raise PictureError(f"it answers {error.code} {error.reason}", self.name) from error
         except urllib.error.URLError as error:
             raise PictureError(f"can't be reached ({error.reason})", self.name) from error
-        except (OSError, http.client.HTTPException, ssl.SSLError, ValueError) as error:
+        except http.client.InvalidURL as error:  # whose text holds the address
+            raise PictureError(INVALID, self.name) from error
+        except (OSError, http.client.HTTPException) as error:
             raise PictureError(f"can't be reached ({str(error) or type(error).__name__})", self.name) from error
+        except ValueError as error:
+            raise PictureError(INVALID, self.name) from error
 
     def opened(self, data: bytes) -> RGB:
         """The picture, (H, W, 3) uint8. Raises PictureError."""

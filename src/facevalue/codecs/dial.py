@@ -78,21 +78,21 @@ class Scale:
         low, high = DECADE if span is None else parse_pair(span)
         clockwise = None if direction is None else direction == "clockwise"
         scale = cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
-        scale.check_falling()
+        scale.check_falling("{:g}:{:g}")
         return scale
 
-    def check_falling(self) -> None:
+    def check_falling(self, form: str) -> None:
         """Raise SettingError for a sweep that falls, unless values are said to rise counterclockwise.
 
-        Who writes 225 to 135 mostly means 225 to 495, which is another arc.
+        Who writes 225 to 135 mostly means 225 to 495, which is another arc.  form: how two ends are written.
         """
         if self.sweep is None or self.clockwise is False or self.sweep[0] < self.sweep[1]:
             return
         start, end = self.sweep
-        wrapped = f"{start:g} and {end + 360:g}" if start - end < 360 else f"{end:g} and {start:g}"
+        wrapped = form.format(*((start, end + 360) if start - end < 360 else (end, start)))
         raise SettingError(
             f"a sweep from {start:g} down to {end:g} degrees: where values rise clockwise, past straight up, write "
-            f"{wrapped} for its ends; where they rise the other way, say so (direction counterclockwise)"
+            f"{wrapped}; where they rise the other way, say so (direction counterclockwise)"
         )
 
     def __post_init__(self) -> None:

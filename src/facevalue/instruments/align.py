@@ -23,7 +23,7 @@ from facevalue.instruments.schema import Corners, Instrument, area, is_clockwise
 LONGEST_PX = 1280  # photos are compared no larger than this
 SEARCHED = 0.12  # of the picture's longer side: how far a mark is looked for
 ALIKE = 0.55  # correlation of a mark that is found
-ALIKE_LAID = 0.75  # the same laid over the reference picture, of each where only two are found
+ALIKE_LAID = 0.7  # the same laid over the reference picture, of each where only two are found
 MARK_OFF = 0.012  # of the picture's longer side: how far a mark may be from where the others say
 MOST_TURN = 10.0  # degrees by which marks are turned; further on, places found are pixels off or chance
 MOST_ZOOM = 1.1  # times by which marks are larger, or smaller; as above
@@ -35,8 +35,8 @@ LEAST_INLIERS = 14
 LEAST_SHARE = 0.2  # of the matches that agree
 MANY_INLIERS = 30  # from here on the photo's perspective is told too
 RANSAC_PX = 3.0
-SCALES = (0.2, 5.0)  # times that the meter is larger in the photo, for its longer side
-OUTSIDE = 0.01  # of the photo's longer side: how far a part may reach out of it
+SCALES = (0.2, 5.0)  # times that the meter is larger in the photo, both as large as they are compared
+OUTSIDE, PART_OUTSIDE = 0.01, 0.05  # of the photo's longer side and of a part's shorter one: how far it may reach out
 MOST_SKEW = 1.6  # how much longer a side may be than the one across from it
 ASPECT = 0.02  # how much a photo that isn't aligned may differ in shape
 
@@ -230,17 +230,19 @@ class Aligner:
         if not is_clockwise(corners):
             raise self.refused("what is found of it is folded or mirrored")
         longer = max(rgb.shape[:2])
-        zoom = math.sqrt(area(corners) / area(box)) * max(self.instrument.size) / longer
+        zoom = math.sqrt(area(corners) / area(box)) * min(1.0, LONGEST_PX / longer) / self.scale
         if not SCALES[0] <= zoom <= SCALES[1]:
             raise self.refused(f"the meter would be {zoom:.2g} times as large as in the reference picture")
         sides = [math.dist(corners[k - 1], corners[k]) for k in range(4)]
         skews = [max(sides[k], sides[k + 2]) / min(sides[k], sides[k + 2]) for k in (0, 1)]
         if max(skews) > MOST_SKEW:
             raise self.refused("the meter would be seen from too far aside")
-        points = np.array(moved(homography, tuple(outline)))
-        beyond = np.maximum(-points, points - (rgb.shape[1], rgb.shape[0]))
-        if beyond.max() > OUTSIDE * longer:
-            raise self.refused("a part of the meter lies outside of it")
+        for part in self.instrument.parts:
+            points = np.array(moved(homography, part.corners))
+            shorter = np.hypot(*(points - np.roll(points, 1, axis=0)).T).min()
+            beyond = np.maximum(-points, points - (rgb.shape[1], rgb.shape[0]))
+            if beyond.max() > min(OUTSIDE * longer, PART_OUTSIDE * shorter):
+                raise self.refused("a part of the meter lies outside of it")
 
     def refused(self, why: str) -> PictureError:
         return PictureError(f"can't be aligned with {self.instrument.picture}: {why}")

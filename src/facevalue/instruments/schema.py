@@ -319,7 +319,7 @@ class Checked:
             clockwise = self.choice(table, "direction", place, WAYS, WAYS[0]) == WAYS[0]
         try:
             scale = Scale(low, high, sweep, clockwise)
-            scale.check_falling()
+            scale.check_falling("[{:g}, {:g}]")
         except SettingError as error:
             key = "range" if low == high else "sweep"
             raise self.wrong((*place, key), str(error)) from error

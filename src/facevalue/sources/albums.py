@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,8 +82,19 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) -> None:
-    """All pictures side by side, what each shows below it. Raises FaceValueError when out can't be written."""
+def write_sheet(out: Path, drawn: Iterable[tuple[NDArray[np.uint8], str]]) -> None:
+    """All pictures side by side, what each shows below it.
+
+    Raises FaceValueError when out can't be written, where that can be told before they are drawn.
+    """
+    file = out if out.suffix else out.with_suffix(".png")
+    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise FaceValueError(f"can't write {file}: sheets are .png or .jpg")
+    if is_of_others(file):
+        raise FaceValueError(
+            f"{file} is there already, and facevalue did not draw it, or an earlier version did: name another file"
+        )
+    pictures = list(drawn)
     height, width = pictures[0][0].shape[:2]
     columns = max(1, round(math.sqrt(len(pictures) * (height + CAPTION_PX) / width)))
     rows = math.ceil(len(pictures) / columns)
@@ -93,14 +104,9 @@ def write_sheet(out: Path, pictures: Sequence[tuple[NDArray[np.uint8], str]]) ->
         left, top = index % columns * width, index // columns * (height + CAPTION_PX)
         canvas.paste(Image.fromarray(picture), (left, top))
         pen.text((left + width // 2, top + height), caption, fill="black", anchor="ma")
-    file = out if out.suffix else out.with_suffix(".png")
-    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise FaceValueError(f"can't write {file}: sheets are .png or .jpg")
     try:
-        if is_of_others(file):
-            raise FaceValueError(f"{file} is there already, and facevalue did not draw it: name another file")
         file.parent.mkdir(parents=True, exist_ok=True)
         write_picture(file, np.asarray(canvas))
         tell(f"{len(pictures)} pictures on a sheet: {file}")
     except OSError as error:
-        raise FaceValueError(f"can't write {error.filename or out}: {error.strerror or error}") from error
+        raise FaceValueError(f"can't write {file}: {error.strerror or error}") from error

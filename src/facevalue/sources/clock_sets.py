@@ -275,7 +275,7 @@ def write_set(out: Path, style: str, n: int | None, seed: int, sheet: bool, size
     if sheet:
         clocks = draw(chosen)
         captions = [format_time(minutes) for minutes in clocks.minutes.tolist()]
-        albums.write_sheet(out, list(zip(as_rgb(clocks.pictures), captions, strict=True)))
+        albums.write_sheet(out, zip(as_rgb(clocks.pictures), captions, strict=True))
         return
     parts = split(total, KITCHEN_SPLIT if kitchen else PLAIN_SPLIT, seed)
     wanted = PARTS if kitchen else ("train", "test")

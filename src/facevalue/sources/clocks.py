@@ -768,7 +768,7 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
     )
     chosen = itertools.islice(pictures, n)
     if sheet:
-        albums.write_sheet(out, [(picture, with_seconds(label["seconds"])) for picture, label in chosen])
+        albums.write_sheet(out, ((picture, with_seconds(label["seconds"])) for picture, label in chosen))
         return
     header = "label,seconds,hour_degrees,minute_degrees,twelve_degrees"
     albums.write_folder(out, header, ((picture, index_line(label)) for picture, label in chosen), n, f"clock_{seed}")

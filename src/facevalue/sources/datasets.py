@@ -246,7 +246,7 @@ def _load_npz(path: Path) -> tuple[Pictures, Labels, NDArray[np.bool_] | None]:
         told = arrays["is_test"]
         if told.shape != labels[0].shape:
             raise FaceValueError(f"{path}: is_test is {told.shape}; expected {labels[0].shape}, one for each label")
-        if told.dtype.kind not in "biu" or not np.isin(told, (0, 1)).all():
+        if told.dtype.kind not in "biuf" or not np.isin(told, (0, 1)).all():
             begins = ", ".join(map(repr, told[:3].tolist()))
             raise FaceValueError(f"{path}: is_test is {told.dtype}, {begins} ...; expected true and false, or 1 and 0")
         is_test = told.astype(bool)

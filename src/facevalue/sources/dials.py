@@ -349,7 +349,7 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
     )
     chosen = itertools.islice(rows, n)
     if sheet:
-        albums.write_sheet(out, [(picture, line.partition(",")[0]) for picture, line in chosen])
+        albums.write_sheet(out, ((picture, line.partition(",")[0]) for picture, line in chosen))
         return
     header = "label,needle_degrees,start_degrees,end_degrees,clockwise"
     albums.write_folder(out, header, chosen, n, f"dial_{seed}")

@@ -259,7 +259,7 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, height_px: int, da
     pictures = ((batch.pictures[i], batch.label(i)) for batch in batches for i in range(SYNTH_BATCH))
     chosen = itertools.islice(pictures, n)
     if sheet:
-        albums.write_sheet(out, list(chosen))
+        albums.write_sheet(out, chosen)
     else:
         albums.write_folder(out, "label", chosen, n, f"digits_{seed}")
 
