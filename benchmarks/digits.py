@@ -37,6 +37,7 @@ from facevalue.sources.digits import LEFT_OUT_METERS
 
 SEQUENCES = 10_000
 SPEED_CROPS = 60
+WITH_NONE = "meter-digits-whole"  # holds pictures that are labelled as no digit
 
 
 class Measured(NamedTuple):
@@ -62,7 +63,7 @@ def prepare(data: Path, folder: Path) -> Iterator[Measured]:
         data / "meter-digits" / "labels.csv",
         tuple(("meter", meter) for meter in LEFT_OUT_METERS),
     )
-    yield Measured("meter-digits-whole", "digits of other meters", data / "meter-digits-whole" / "labels.csv")
+    yield Measured(WITH_NONE, "digits of other meters", data / WITH_NONE / "labels.csv")
     yield Measured("seven-segment", "LCD strings, point ignored", data / "seven-segment" / "labels.csv")
 
 
@@ -153,7 +154,7 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
             shares.append(answers["share"])
             counts.append(scores["count"])
             right_answers.append(answers["exact"])
-            if scores["without_digit"]["count"]:
+            if measured.labels.parent.name == WITH_NONE:
                 no_digit = scores["without_digit"]
     place = share_within(reader, data / "meter-digits" / "labels.csv")
     empty = count_answered(reader, 1000, 1)
@@ -171,7 +172,7 @@ def main(data: Path, weight: str, out: Path | None, publish: bool) -> None:
         f"The meters left out of training whole: {', '.join(LEFT_OUT_METERS)}.",
         "",
         f"Places on a drum are labelled and read in tenths; before they are rounded {percent(place)} are within 0.1 of "
-        f"their label. Of the pictures of meter-digits-whole {no_digit['count']} more are labelled as no digit, "
+        f"their label. Of the pictures of {WITH_NONE} {no_digit['count']} more are labelled as no digit, "
         f"drums between two; {no_digit['answered']} of them are answered.",
         "",
         calibration_note(about),

@@ -539,10 +539,13 @@ def camera(
     if source is not None and device is not None:
         raise click.UsageError(f"--device {device} and {name_source(source)!r} are two cameras; give one")
     check_instrument("crop")
-    number = device if source is None else camera_number(source)
+    chosen: int | str = device or 0
+    if source is not None:
+        number = camera_number(source)
+        chosen = source if number is None else number
     try:
         camera_command(
-            source if source is not None and number is None else number or 0,
+            chosen,
             kind=kind,
             instrument=instrument_file,
             model=model,
@@ -679,14 +682,14 @@ def watch(
         raise click.UsageError(f"--decimals and --digits are of digits, not of a {kind}")
     if once and mqtt is not None:
         raise click.UsageError("--once ends at once, and --mqtt tells that the watcher runs; give one of them")
-    counts = kind == "digits" if instrument is None else instrument.counts
+    counts, unit = (kind == "digits", "") if instrument is None else (instrument.counts, instrument.unit)
     telling = None
     if mqtt is not None:
         telling = Telling(
             address=mqtt,
             topic=mqtt_topic,
             name=mqtt_name,
-            unit=mqtt_unit or (instrument.unit if instrument is not None else None) or None,
+            unit=mqtt_unit or unit or None,
             device_class=mqtt_device_class,
             state_class=mqtt_state_class,
             discovery=mqtt_discovery,
