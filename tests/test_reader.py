@@ -612,7 +612,7 @@ def test_warp_beside_the_picture_is_black(place: tuple[float, float], pattern: N
 
 def test_the_shipped_weight_reads_drawn_clocks() -> None:
     """Clocks of a seed that no training has. Drawings are harder than photos: four in five are right."""
-    batch = ClockSource(size_px=224, straight=1.0, empty=0.0).batch(4_000_007, 0, 48)
+    batch = ClockSource(size_px=224, straight=1.0, empty=0.0).batch(4_000_007, 0, 192)
     reader = Reader()
     read = np.array([reader.read(picture).number for picture in batch.pictures])
     right = is_right(read, batch.seconds / 60)

@@ -360,7 +360,7 @@ def test_the_weight_lies_half_way_unless_the_trained_one_is_clearly_better(
 
         def measure(kind: object, weight: Path, rows: list[Labelled], scale: object) -> tuning.Measured:
             right = np.arange(len(rows)) < len(rows) * shares.get(weight.name, 0.0)
-            return tuning.Measured(right, right, 1.0)
+            return tuning.Measured(right, right, np.array([True]))
 
         monkeypatch.setattr(tuning, "measure", measure)
         tuning.tune(dial_weight, dial_table, settings=SHORT, out=tmp_path / name, workers=0)
