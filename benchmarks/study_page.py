@@ -28,7 +28,8 @@ from facevalue.studies.elsewhere import pack_results
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64
 LARGEST_KEPT_BYTES = 3_000_000  # what is larger stays for ever in the repository's history
-FIGURE = re.compile(r"\d+(?:\.\d+)? (?:%|min\b)")
+NUMBER = r"\d+(?:\.\d+)?"
+FIGURES = re.compile(rf"(?<![\d.,])((?:{NUMBER}(?:,? and|,? or| to| for|,) )*{NUMBER}) (%|min\b)")
 MEASURES = re.compile(r"<!-- measures: (.+) -->")
 SHOWN = re.compile(r"!\[[^]]*\]\(([^)]+)\)")
 
@@ -38,11 +39,17 @@ def lesson_of(page: str) -> str:
     return page.partition("<!-- study -->")[0]
 
 
+def figures_in(text: str) -> list[tuple[str, str]]:
+    """Numbers and their units, % or min; of "88.33 and 89.30 %, 1 to 2 min" all four."""
+    found = FIGURES.findall(text.replace("\n", " "))
+    return [(number, unit) for numbers, unit in found for number in re.findall(NUMBER, numbers)]
+
+
 def unknown_figures(page: str) -> list[str]:
     """Figures of the lesson that don't stand in the table."""
-    known = set(FIGURE.findall(page.partition("<!-- study -->")[2]))
-    rounded = {f"{float(number):.{digits}f} {unit}" for number, unit in map(str.split, known) for digits in (0, 1, 2)}
-    return [figure for figure in FIGURE.findall(lesson_of(page)) if figure not in rounded]
+    known = figures_in(page.partition("<!-- study -->")[2])
+    rounded = {(f"{float(number):.{digits}f}", unit) for number, unit in known for digits in (0, 1, 2)}
+    return [f"{number} {unit}" for number, unit in figures_in(lesson_of(page)) if (number, unit) not in rounded]
 
 
 def kept_rows(page: str, table: list[str]) -> list[str]:

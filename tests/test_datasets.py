@@ -584,6 +584,17 @@ def test_digits_are_not_taken_for_clothes(tmp_path: Path, monkeypatch: pytest.Mo
     assert find_dataset("mnist", tmp_path / "fashion-mnist") == tmp_path / "fashion-mnist"
 
 
+def test_other_idx_files_of_the_same_names_are_not_taken_for_clothes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as those of KMNIST, which nobody here knows by its labels; of a part nothing is said."""
+    _, labels = write_mnist(tmp_path / "fashion-mnist", split="test")
+    assert find_dataset("fashion-mnist", tmp_path) == tmp_path / "fashion-mnist"
+    monkeypatch.setattr(datasets, "TEST_RECORDS", len(labels))
+    with pytest.raises(FaceValueError, match="labels of the test set are not those of fashion-mnist"):
+        find_dataset("fashion-mnist", tmp_path)
+
+
 def test_svhn_has_one_folder_for_both_formats(tmp_path: Path) -> None:
     write_numbers(tmp_path / "svhn" / "train", GOOD)
     assert find_dataset("svhn-numbers", tmp_path) == tmp_path / "svhn"

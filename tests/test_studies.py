@@ -375,11 +375,12 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: 
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert len(lines) == 5 * 2 + 1
-    assert re.fullmatch(r"digits/mnist-tutorial +[0-9a-f]{12}  seed 1  4 steps of 8 +about 8.0 minutes", lines[0])
+    told = r"digits/mnist-tutorial +[0-9a-f]{12}  seed 1  4 steps of 8 +(about \d+\.\d minutes|some seconds)"
+    assert re.fullmatch(told, lines[0])
     assert "seed 2" in lines[1]
     assert "takes over digits/mnist-ours" in lines[6]
     assert lines[9].endswith("not run: no data here")
-    assert lines[10].startswith("10 runs, 2 of them not possible here, about 110 minutes")
+    assert re.match(r"10 runs, 2 of them not possible here, about \d+ minutes", lines[10])
     assert not out.exists()
 
 

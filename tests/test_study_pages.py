@@ -126,6 +126,9 @@ def test_what_was_left_out_is_not_published(study_page: ModuleType, study: Path)
     [
         ("Ours reads 99.76 %.", "digits.md cites 99.76 %, of which the table knows nothing"),
         ("Theirs is 1.02 % off.", "digits.md cites 1.02 %, of which"),
+        ("They read 98.99 and 99.67 %.", "digits.md cites 98.99 %, of which"),
+        ("They read 97.67, 98.76\nand 99.67 %.", "digits.md cites 97.67 %, 98.76 %, of which"),
+        ("It lies between 99.15 to 99.72 %.", "digits.md cites 99.15 %, of which"),
     ],
 )
 def test_a_lesson_may_not_cite_what_was_not_measured(

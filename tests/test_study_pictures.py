@@ -128,10 +128,10 @@ def test_figures_of_validation_and_test(name: str, finished: dict[str, Path]) ->
 @pytest.mark.parametrize(
     ("name", "pictures"),
     [
-        ("activations", ["samples", "grid", "dead", "gradients"]),
-        ("mlp", ["samples", "loss", "right", "cifar10"]),
+        ("activations", ["grid", "dead", "gradients", "samples"]),
+        ("mlp", ["loss", "right", "cifar10", "samples"]),
         ("cnn", ["right", "gradients", "parameters", "cifar10", "confusion-fashion-mnist", "confusion-cifar-10"]),
-        ("obfuscated", ["samples-fashion-mnist", "right-fashion-mnist", "learning-fashion-mnist"]),
+        ("obfuscated", ["right-fashion-mnist", "learning-fashion-mnist", "samples-fashion-mnist"]),
     ],
 )
 def test_the_report_and_its_figures(name: str, pictures: list[str], finished: dict[str, Path]) -> None:
@@ -145,6 +145,26 @@ def test_the_report_and_its_figures(name: str, pictures: list[str], finished: di
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert len({line.count("|") for line in lines}) == 1
     assert "validation" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "seeds", "picture"), [("mlp", "2", "loss"), ("obfuscated", "1", "right-fashion-mnist")]
+)
+def test_results_from_elsewhere_are_reported_without_the_data(
+    name: str, seeds: str, picture: str, finished: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    command = ["study", name, "--data", str(tmp_path / "nothing"), "--seeds", seeds, "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*command, "--with", str(finished[name])])
+    assert done.exit_code == 0, done.output
+    assert "the other figures are left out" in done.output
+    assert (tmp_path / "out" / "results.csv").read_text() == (finished[name] / "results.csv").read_text()
+    assert (tmp_path / "out" / "figures" / f"{picture}.png").exists()
+    for folder in (tmp_path / "out" / "runs").iterdir():
+        (folder / "readings.csv").unlink()  # then nothing is measured, and nothing can be
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert f"nothing of {name} can be trained" in done.output
 
 
 def test_readings_are_those_that_were_scored(finished: dict[str, Path]) -> None:
@@ -208,6 +228,8 @@ def test_a_seed_that_diverged_is_never_right(tmp_path: Path) -> None:
     diverged = dataclasses.replace(steady, measured=None, why="diverged: step 3", diverged=True)
     outcomes = [lucky, diverged, outcome("2 layers", 1, 0.5, 0.5), outcome("2 layers", 2, 0.5, 0.5)]
     assert [one.title for one in best(outcomes, 2)] == ["2 layers", "1 layer"]
+    waiting = dataclasses.replace(diverged, why="not run yet", diverged=False)
+    assert [one.title for one in best([lucky, waiting, *outcomes[2:]], 2)] == ["1 layer", "2 layers"]
     told = [dataclasses.replace(one, measured=one.measured and STANDARD | one.measured) for one in outcomes]
     table = studies.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
     assert "| 1, 1 diverged | 90.00 %" in table[2]

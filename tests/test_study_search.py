@@ -318,6 +318,18 @@ def test_what_a_search_has_lost_is_trained_again(found: Path, data: Path, tmp_pa
     assert values == [[row["recipe_hash"], row["test"], row["metric"], row["value"]] for row in rows_of(tmp_path)]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_damaged_search_is_told(found: Path, data: Path, tmp_path: Path, dry_run: bool) -> None:
+    (tmp_path / "search.db").write_bytes(b"no database at all" * 99)
+    command = ["study", "search", "--data", str(data), "--out", str(tmp_path), *["--dry-run"] * dry_run]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2, done.output
+    assert "search.db: can't be read as what a search has kept (file is not a database)" in done.output.replace(
+        "\n", " "
+    )
+    assert "move it away" in done.output
+
+
 def test_a_search_that_has_begun_says_that_another_is_not_taken_over(
     found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

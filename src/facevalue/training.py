@@ -185,7 +185,9 @@ def begin(trainee: Trainee, source: Source, data: Path | None, start_from: Path 
     elif recipe.pretrained:
         load_pretrained(network, recipe.pretrained, data)
     elif isinstance(network, Prepared):
+        began = time.monotonic()
         network.prepare(to_tensor(source.batch(recipe.seed, 0, network.prepared_on).pictures, trainee.device))
+        trainee.trained_seconds = time.monotonic() - began  # it counts as training
 
 
 def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None:

@@ -12,8 +12,8 @@ records/fashion-mlp       Dense layers of 1,024 with batch norms, dropout, smoot
                           Muon in batches of 2,000, as making its steps orthogonal costs more than a small batch.
 records/cifar10-mlp       Dense layers of 2,048, 2,048 and 1,024 on whitened principal components, shifts of 2 px;
                           AdamW, as making steps of matrices this wide orthogonal would take four fifths of the time.
-records/...-validated     The same trained on nine tenths: what is chosen is chosen by their last tenth, and the above
-                          are trained on all once it is. So were the settings of the dense ones, of which
+records/...-validated     The same trained on nine tenths, to choose by their last tenth before the above are trained on
+                          all. So the settings of the dense ones were chosen, in trainings of forty epochs;
                           records/cifar10-mlp-plain-validated is not whitened.
 records/ablation-...      records/cifar10-cnn for four epochs on nine tenths, whole and with one part left out or
                           made as it was before; without Muon, filters step by their momentum as far as Muon would.

@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 DATA_VARIABLE = "FACEVALUE_DATA"
 CELL_PX = 28
+TEST_RECORDS = 10_000  # of MNIST and Fashion-MNIST
 CLASSES = 10  # of MNIST, Fashion-MNIST and CIFAR-10 alike
 SEQUENCES_UNLESS_COUNTED = 1000
 CROP_MARGIN = 0.15  # on each side: the box around all digits grown by 30 %, as in arXiv:1312.6082
@@ -162,7 +163,9 @@ def read_cifar10(folder: str | Path, split: Split) -> tuple[Pictures, Labels]:
     most = max(CIFAR_BATCH * whole, *(len(records) for _, records in batches))
     for path, records in batches:
         if len(records) != most:
-            raise FaceValueError(f"{path}: {len(records)} records where another batch has {most}; fetch it again")
+            raise FaceValueError(
+                f"{path}: {len(records)} records where another batch has {most}; delete it and fetch it again"
+            )
     records = np.concatenate([records for _, records in batches])
     pictures = records[:, 1:].reshape(-1, 3, CIFAR_PX, CIFAR_PX).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pictures), records[:, 0].astype(np.int64)
@@ -185,7 +188,9 @@ def _read_cifar_batch(path: Path) -> NDArray[np.uint8]:
     _check_classes(path, records[:, 0])
     method, _, known_hash = ORIGINS["cifar-10"].files[path.name].partition(":")
     if count == CIFAR_BATCH and hashlib.new(method, content).hexdigest() != known_hash:
-        raise FaceValueError(f"{path}: does not match the known hash of CIFAR-10's {path.name}; fetch it again")
+        raise FaceValueError(
+            f"{path}: does not match the known hash of CIFAR-10's {path.name}; delete it and fetch it again"
+        )
     return records
 
 
@@ -560,7 +565,10 @@ def find_dataset(name: str, data: str | Path | None = None) -> Path:
 
 
 def _not_another(folder: Path, name: str) -> Path:
-    """The folder. Raises FaceValueError where the labels in it are those of another data set."""
+    """The folder. Raises FaceValueError where another data set lies in it.
+
+    Its test set is known by its labels; shorter ones, as of a part, may be of any.
+    """
     if name not in _TEST_LABELS:
         return folder
     try:
@@ -571,6 +579,8 @@ def _not_another(folder: Path, name: str) -> Path:
     for other, known in _TEST_LABELS.items():
         if other != name and digest == known:
             raise FaceValueError(f"{folder}: that is {other}, not {name}")
+    if len(labels) == TEST_RECORDS and digest != _TEST_LABELS[name]:
+        raise FaceValueError(f"{folder}: the labels of the test set are not those of {name}: another set, or damaged")
     return folder
 
 

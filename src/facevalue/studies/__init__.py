@@ -223,7 +223,7 @@ class Study:
 
     interval: low and high end of where each figure may lie, by (test, metric), from the measured outcomes of one
     experiment; None where the table gives the least and the most of the seeds.  search: what comes after the
-    experiments.  later: what the outcomes of both decide.
+    experiments.  later: what the outcomes of both decide.  read: how often the test sets were.
     """
 
     name: str
@@ -234,6 +234,7 @@ class Study:
     interval: Callable[[Sequence[Outcome]], Mapping[tuple[str, str], tuple[float, float]]] | None = None
     search: Search | None = None
     later: Later | None = None
+    read: str = "Each test set was read once, after training."
 
 
 def studies() -> dict[str, Study]:
@@ -490,7 +491,7 @@ def run_study(
             print(describe_later(study.later, out, seeds, budget))
         return out
     asked = [run for run in runs if is_asked(run.recipe, only)]
-    if asked and all(missing[run] for run in asked):
+    if asked and all(missing[run] and not is_done(run, runs) for run in asked):
         why = "; ".join(errors.values()) or f"{missing[asked[0]]}; name a folder with --data"
         raise FaceValueError(f"nothing of {name} can be trained: {why}")
     for dataset, error in errors.items():
@@ -726,7 +727,9 @@ def measure(run: Run, runs: Sequence[Run], data: Path | None) -> None:
 
 
 def read_measured(run: Run, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """measured.json of a run, None where it is not measured, or was for another training."""
+    """measured.json of a run, None where it is not measured, lacks its readings, or was for another training."""
+    if not (run.folder / "readings.csv").exists():
+        return None
     try:
         about: dict[str, Any] = json.loads((run.folder / "measured.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -894,7 +897,7 @@ def report(study: Study, results: Sequence[Outcome], budget: Budget, drawings: S
         "",
         f"* Made by `{command}`, {' to '.join(dates[:: max(1, len(dates) - 1)]) or 'not yet'}.",
         f"* On {'; '.join(machines) or 'nothing yet'}. facevalue {', '.join(versions) or __version__}.",
-        f"* Each test set was read once, after training. n is its size; {spread}."
+        f"* {study.read} n is its size; {spread}."
         + f" {FEW_SEEDS} seeds or more tell how much of a figure is luck." * (fewest < FEW_SEEDS),
         "* Minutes are of the whole training by the clock on the wall, the least of the seeds, as machines are shared.",
         "",

@@ -33,12 +33,10 @@ def experiments() -> list[Experiment]:
 
 
 def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
-    """Samples, the grid, pictures without a gradient, and gradients by layer."""
+    """The grid, pictures without a gradient, gradients by layer, and samples."""
     groups = by_title(outcomes)
     if not groups:
         return
-    batch = PictureSource("fashion-mnist", data).batch(1, 0, 20)
-    yield Drawing("samples.png", "What training sees.", draw_samples([(batch, CLASSES["fashion-mnist"])], FASHION))
     right = {title: mean_of(group, FASHION, RIGHT) for title, group in groups.items()}
     shares = {(a, b, c): share for title, share in right.items() for a, b, c in [title.split("-")]}
     yield Drawing(
@@ -67,14 +65,15 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
         ]
         for name, when in (("before the first step", "start"), ("after the last", "end"))
     }
-    if not any(panels.values()):
-        return
-    yield Drawing(
-        "gradients.png",
-        "Norm of the gradient of each layer's weights over a training batch, seed 1. A softmax over many units hands "
-        "little of it down; outputs that are dead hand down none, drawn at the least value.",
-        plot_depths(panels, "What arrives at each layer"),
-    )
+    if any(panels.values()):
+        yield Drawing(
+            "gradients.png",
+            "Norm of the gradient of each layer's weights over a training batch, seed 1. A softmax over many units "
+            "hands little of it down; outputs that are dead hand down none, drawn at the least value.",
+            plot_depths(panels, "What arrives at each layer"),
+        )
+    batch = PictureSource("fashion-mnist", data).batch(1, 0, 20)
+    yield Drawing("samples.png", "What training sees.", draw_samples([(batch, CLASSES["fashion-mnist"])], FASHION))
 
 
 def mean_deaf(group: Sequence[Outcome]) -> float:

@@ -46,18 +46,12 @@ def experiments() -> list[Experiment]:
 
 
 def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
-    """Samples as they are and permuted, shares right, and learning curves."""
+    """Shares right, learning curves, and samples as they are and permuted."""
     groups = by_title(outcomes)
     if not groups:
         return
-    for dataset, test in TESTS.items():
-        if not any(test in title for title in groups):
-            continue
-        names = CLASSES[dataset]
-        batches = [PictureSource(dataset, data, obfuscated=hidden).batch(1, 0, 10) for hidden in (False, True)]
-        caption = f"{test} as it is, and the same pictures with their pixels permuted."
-        picture = draw_samples([(batch, names) for batch in batches], test)
-        yield Drawing(f"samples-{dataset}.png", caption, picture)
+    tests = {dataset: test for dataset, test in TESTS.items() if any(test in title for title in groups)}
+    for dataset, test in tests.items():
         caption = "; ".join(
             tell_loss(groups, network, test) for network in NETWORKS if title_of(network, test) in groups
         )
@@ -71,6 +65,11 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
             caption = "Mistakes on pictures of the validation part while training; seed 1."
             picture = plot_curves(curves, f"{test}: learning curves", HELD_OUT_PICTURES)
             yield Drawing(f"learning-{dataset}.png", caption, picture)
+    for dataset, test in tests.items():  # in the end, as it wants pictures
+        batches = [PictureSource(dataset, data, obfuscated=hidden).batch(1, 0, 10) for hidden in (False, True)]
+        caption = f"{test} as it is, and the same pictures with their pixels permuted."
+        picture = draw_samples([(batch, CLASSES[dataset]) for batch in batches], test)
+        yield Drawing(f"samples-{dataset}.png", caption, picture)
 
 
 def tell_loss(groups: dict[str, list[Outcome]], network: str, test: str) -> str:

@@ -75,8 +75,11 @@ class Line(NamedTuple):
     values: tuple[float, ...]
 
 
-def plot_rows(rows: Sequence[Row], title: str) -> bytes:
-    """A line for each network: a dot a seed, the mean with its interval, and what is published as a hollow diamond."""
+def plot_rows(rows: Sequence[Row], title: str, whose: str = "the report") -> bytes:
+    """A line for each network: a dot a seed, the mean with its interval, and what is published as a hollow diamond.
+
+    whose: that is.
+    """
     figure = new_figure(7.4, 1.1 + 0.31 * len(rows))
     axes = figure.add_subplot()
     for line, row in enumerate(reversed(rows)):
@@ -92,7 +95,7 @@ def plot_rows(rows: Sequence[Row], title: str) -> bytes:
     axes.plot([], [], "o", color="black", markersize=3, label="a seed")
     axes.plot([], [], color="0.55", linewidth=3, label="mean, 95 of 100 draws")
     if any(row.published for row in rows):
-        axes.plot([], [], "D", markerfacecolor="white", markeredgecolor="black", markersize=6, label="the report")
+        axes.plot([], [], "D", markerfacecolor="white", markeredgecolor="black", markersize=6, label=whose)
     axes.set_axisbelow(True)
     axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)], fontsize=8)
     axes.set(xlabel="share of the test set read right", ylim=(-0.7, len(rows) - 0.3))
@@ -105,7 +108,7 @@ def plot_rows(rows: Sequence[Row], title: str) -> bytes:
 
 
 def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:
-    """A figure against the number of parameters, both logarithmic: a mark a seed, named at the highest."""
+    """A figure against the number of parameters, both logarithmic: a mark a seed, named at the lowest."""
     figure = new_figure(7.6, 5.0)
     axes = figure.add_subplot()
     families = dict.fromkeys(point.family for point in points)
@@ -115,12 +118,12 @@ def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:
         up = [value for point in mine for value in point.seeds]
         axes.plot(across, up, mark, color=shade, markersize=5, label=family, markerfacecolor="none", linestyle="none")
     axes.set_xscale("log")
-    scale_values(axes, (1, 2, 3, 5, 7))
+    scale_values(axes, (1, 2, 3, 4, 5, 7))
     axes.margins(x=0.1, y=0.1)
     names = []
     for name in dict.fromkeys(point.title for point in points):
         mine = [point for point in points if point.title == name]
-        names.append((float(mine[0].parameters), max(value for point in mine for value in point.seeds), name))
+        names.append((float(mine[0].parameters), min(value for point in mine for value in point.seeds), name))
     name_points(axes, names, 7)
     axes.set(xlabel="parameters", ylabel=label)
     axes.set_title(title, loc="left", fontsize=11)

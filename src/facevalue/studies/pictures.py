@@ -131,12 +131,12 @@ def mean_of(group: Sequence[Outcome], test: str, metric: str) -> float:
 def best(outcomes: Sequence[Outcome], count: int) -> list[Experiment]:
     """The experiments that are right most often on the validation part, the best first.
 
-    By the mean of their seeds, of which one that diverged is never right.
+    By the mean of the seeds that have run, of which one that diverged is never right.
     """
     groups = by_title(outcomes)
-    planned = collections.Counter(outcome.run.experiment.title for outcome in outcomes)
+    ran = collections.Counter(one.run.experiment.title for one in outcomes if one.measured or one.diverged)
     right = {
-        title: sum(figures_of(group, name_of_test(group[0].run.recipe) + VALIDATION, RIGHT)) / planned[title]
+        title: sum(figures_of(group, name_of_test(group[0].run.recipe) + VALIDATION, RIGHT)) / ran[title]
         for title, group in groups.items()
     }
     return [groups[title][0].run.experiment for title in sorted(groups, key=lambda title: -right[title])[:count]]

@@ -78,20 +78,27 @@ def count(budget: Budget) -> int:
 
 @functools.lru_cache(maxsize=4)
 def open_storage(out: Path) -> optuna.storages.RDBStorage:
-    """OUT/search.db. Raises MissingExtraError without Optuna."""
+    """OUT/search.db. Raises MissingExtraError without Optuna, FaceValueError for a file that is no such database."""
     try:
         import optuna
+        import sqlalchemy.exc
     except ModuleNotFoundError as error:
         raise MissingExtraError("the search needs Optuna: pip install 'facevalue[search]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # its heartbeat, since version 2.9
-        return optuna.storages.RDBStorage(
-            f"sqlite:///{out / STORAGE}",
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=GRACE_SECONDS,
-            heartbeat_stale_trial_callback=try_again,
-        )
+        try:
+            return optuna.storages.RDBStorage(
+                f"sqlite:///{out / STORAGE}",
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                heartbeat_stale_trial_callback=try_again,
+            )
+        except (sqlalchemy.exc.DatabaseError, RuntimeError, AssertionError) as error:  # no database, or not Optuna's
+            why = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise FaceValueError(
+                f"{out / STORAGE}: can't be read as what a search has kept ({why}); move it away to search anew"
+            ) from error
 
 
 def free_lost(study: optuna.Study) -> None:
