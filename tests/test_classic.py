@@ -15,7 +15,7 @@ from facevalue import look_row
 from facevalue.assembly import make_network
 from facevalue.codecs import Floats, make_codec
 from facevalue.codecs.digits import FIFTHS, MOST_DIGITS, DigitFive, DigitOne, RowBelief
-from facevalue.errors import SettingError
+from facevalue.errors import ModelError, SettingError
 from facevalue.losses import classes_loss, total_loss
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import LATER, Recipe, find_recipe
@@ -67,6 +67,7 @@ def test_later_settings_leave_older_recipes_their_hash(name: str, settings: dict
         ({"widths": "-1,64"}, "widths=(-1, 64): expected whole numbers of at least 1", "fewer than none"),
         ({"blocks": "1,-2"}, "blocks=(1, -2): expected whole numbers of at least 0", "fewer than none"),
         ({"l2": "much"}, "l2='much': expected float", "no number"),
+        ({"decay": "60"}, "decay=60.0: expected a share of the steps, 0 to 1", "a percentage"),
     ],
 )
 def test_settings_of_the_reports_are_checked(settings: dict[str, str], expected: str, reason: str) -> None:
@@ -79,6 +80,12 @@ def test_settings_of_the_reports_are_checked(settings: dict[str, str], expected:
 def test_a_recipe_survives_its_json(name: str) -> None:
     recipe = find_recipe(name)
     assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[1, 2]", "7", "{}", '{"name": "x", "colour": 1}'])
+def test_what_is_no_recipe_is_told(text: str) -> None:
+    with pytest.raises(ModelError, match="a recipe of another version of facevalue"):
+        Recipe.from_json(text)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +182,11 @@ def test_every_digit_survives_encode_and_decode() -> None:
         assert number.joint > 0.99
         assert belief.lengths.argmax() == 1
         assert belief.spans.tolist() == belief.rows.tolist() == [[-1, 1]]
+
+
+def test_a_row_of_more_than_five_digits_teaches_nothing() -> None:
+    target = make_codec("digits/five").encode(labels_of(["123456", "12345"]))["digit"]
+    assert target.weight.tolist() == [[0] * FIFTHS, [1] * FIFTHS]
 
 
 def test_every_string_of_five_survives_encode_and_decode() -> None:

@@ -293,4 +293,8 @@ def test_settings_that_nothing_reads_are_refused(tmp_path: Path) -> None:
             SettingError, match=f"setting '{next(iter(unused))}' has no use here: none of clocks/wild, "
         ):
             training.run("clocks/tiny", TINY | unused, tmp_path / "run", resume=False, workers=0)
+    with pytest.raises(
+        SettingError, match="setting 'hidden' has no use here"
+    ):  # its two heads have layers of their own
+        training.run("clocks/leiden-hour-minute-classes", {"hidden": "99"}, tmp_path / "run", resume=False, workers=0)
     assert not (tmp_path / "run").exists()

@@ -168,6 +168,7 @@ def test_colour_is_seen_as_grey() -> None:
         ("clocks/deep-time", {"widths": ""}, "expected at least 1, and a map", "no convolution"),
         ("clocks/deep-time", {"size_px": "3"}, "halve 3 pixels 2 times", "nothing left"),
         ("clocks/kitchen", {"blocks": "1,1"}, "expected as many of both", "four widths, two counts"),
+        ("digits/tiny", {"network": "convnet"}, "codec digits/row has places in a row", "eight digits"),
     ],
 )
 def test_what_makes_no_network(name: str, settings: dict[str, str], expected: str, reason: str) -> None:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from small_sets import TEST, TRAIN, digits_of, write_mnist, write_svhn
 from torch.nn import functional as F
 
-from facevalue import assembly, scoring
+from facevalue import assembly, scoring, training
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.digits import FIFTHS
-from facevalue.errors import FaceValueError
+from facevalue.errors import FaceValueError, SettingError
 from facevalue.images import open_picture
 from facevalue.recipes import find_recipe
 from facevalue.sources import mnist
@@ -87,6 +87,16 @@ def test_an_epoch_shows_each_record_once(
     assert sorted(seam[: last - first]) == list(range(first, last))
     held_out = records(source, HELD_OUT_SEEDS, 1, HELD_OUT)
     assert sorted(held_out) == list(range(TRAIN - HELD_OUT, TRAIN))
+
+
+@pytest.mark.parametrize("settings", [{"size_px": "56"}, {"size_px": "14"}])
+def test_pictures_of_another_size_than_the_networks_are_refused(
+    settings: dict[str, str], data: Path, tmp_path: Path
+) -> None:
+    asked = settings["size_px"]
+    with pytest.raises(SettingError, match=rf"have 28 x 28 px, and network \S+ is made for {asked} x {asked}"):
+        training.run("digits/mnist-ours", settings, tmp_path / "run", resume=False, workers=0, data=data)
+    assert not (tmp_path / "run").exists()
 
 
 def test_trainings_held_out_pictures_are_held_out(data: Path) -> None:

@@ -15,11 +15,13 @@ from test_training import Killed, assert_same_state
 from torch import nn
 
 from facevalue import plateau, training
-from facevalue.checkpoint import read_checkpoint
+from facevalue.checkpoint import is_finished, read_checkpoint
 from facevalue.codecs import make_codec
 from facevalue.errors import SettingError
+from facevalue.export import export
 from facevalue.plateau import CUT_AFTER, END_AFTER, Plateau, epoch_of, validation_loss
-from facevalue.recipes import Recipe, find_recipe
+from facevalue.reader import load_weight
+from facevalue.recipes import Recipe, find_recipe, is_finished_weight
 from facevalue.sources import clock_sets
 from facevalue.sources.clock_sets import Clocks, ClockSet, plain_clocks
 from facevalue.sources.mnist import HELD_OUT_SEEDS
@@ -214,6 +216,15 @@ def test_a_run_that_ended_early_is_finished(ended_run: Path, monkeypatch: pytest
     monkeypatch.setattr(ClockSet, "batch", never)
     train(ended_run, resume=True)
     assert (ended_run / "checkpoint.pt").read_bytes() == before
+
+
+def test_its_weight_is_that_of_a_finished_training(ended_run: Path, tmp_path: Path) -> None:
+    weight = load_weight(export(ended_run, tmp_path / "weight.onnx", "ended"), threads=1)
+    assert (weight.metadata["steps"], weight.metadata["finished"]) == ("28", "1")
+    assert is_finished_weight(weight.metadata)
+    stopped = read_checkpoint(ended_run)
+    stopped["plateau"]["ended"] = False
+    assert not is_finished(stopped)
 
 
 def test_its_validation_loss_is_logged_each_epoch(ended_run: Path) -> None:

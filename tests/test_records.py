@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facevalue import assembly, scoring, studies, trainee, training
+from facevalue import optimizer as optimizer_module
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
 from facevalue.codecs import make_codec
@@ -28,7 +29,7 @@ from facevalue.codecs.needles import log_softmax
 from facevalue.errors import SettingError
 from facevalue.export import trained_network
 from facevalue.networks.records import LEAST_VARIANCE, RecordCnn, RecordMlp, whitening_rows
-from facevalue.optimizer import BIAS_RATE, FILTER_RATE, HEAD_RATE, MuonNormed, make_optimizers
+from facevalue.optimizer import BIAS_RATE, FILTER_RATE, HEAD_RATE, Muon, MuonNormed, make_optimizers
 from facevalue.recipes import Recipe, find_recipe
 from facevalue.recipes.pictures import CIFAR_TRAINED
 from facevalue.recipes.records import ABLATIONS, AIRBENCH, CIFAR_CNN, FINAL, RECIPES, VALIDATED
@@ -273,6 +274,27 @@ def test_a_normed_step_is_that_of_airbench() -> None:
     np.testing.assert_allclose(filters.detach().numpy().reshape(6, 8), expected, atol=5e-3)
 
 
+def test_a_step_of_muon_is_that_of_its_papers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps in float64: Keller Jordan's Nesterov momentum and five quintic steps, Moonlight's length and decay."""
+    random = np.random.default_rng(0)
+    filters = nn.Parameter(torch.from_numpy(random.standard_normal((6, 2, 2, 2))).float())
+    monkeypatch.setattr(optimizer_module, "training_dtype", lambda kind: torch.float32)
+    optimizer = Muon([filters], lr=0.1, weight_decay=0.3)
+    expected = filters.detach().double().numpy().reshape(6, 8)
+    gathered = np.zeros((6, 8))
+    for gradient in random.standard_normal((2, 6, 8)):
+        filters.grad = torch.from_numpy(gradient.reshape(6, 2, 2, 2)).float()
+        optimizer.step()
+        gathered = 0.95 * gathered + 0.05 * gradient
+        x = 0.05 * gradient + 0.95 * gathered
+        x /= np.linalg.norm(x)
+        for _ in range(5):
+            square = x @ x.T
+            x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+        expected = expected * (1 - 0.1 * 0.3) - 0.1 * 0.2 * 8**0.5 * x
+    np.testing.assert_allclose(filters.detach().numpy().reshape(6, 8), expected, atol=1e-5)
+
+
 def test_a_step_that_is_not_orthogonal_is_as_long() -> None:
     random = np.random.default_rng(0)
     gradient = torch.from_numpy(random.standard_normal((6, 2, 2, 2))).float()
@@ -292,6 +314,12 @@ def test_the_rest_takes_multiples_of_the_rate_and_loses_a_share_of_itself() -> N
     learned = [one for one in network.parameters() if one.requires_grad]
     assert len(owned) == len({id(one) for one in owned}) == len(learned)
     assert all(one.ndim == 4 for one in normed.param_groups[0]["params"])
+    before = [one.detach().clone() for one in rest.param_groups[0]["params"]]
+    for one in learned:
+        one.grad = torch.zeros_like(one)
+    rest.step()  # no gradient: what is lost is the decay, by Nesterov's momentum of 0.85 1.85 times at the first step
+    for one, was in zip(rest.param_groups[0]["params"], before, strict=True):
+        torch.testing.assert_close(one.detach(), was * (1 - 1.85 * 0.004))
     biases, head = rest.param_groups
     assert head["params"][0] is network.get_parameter("out.weight")
     assert (biases["lr"], head["lr"]) == pytest.approx((BIAS_RATE, HEAD_RATE / 64**2))

@@ -78,6 +78,17 @@ def test_a_child_goes_on_from_a_weight(tiny_weight: Path, tmp_path: Path, monkey
     assert torch.allclose(state["network"]["out.bias"], of_run["network"]["out.bias"], atol=1e-3)  # stored in fp16
 
 
+def test_a_norm_that_follows_no_filter_is_told(tmp_path: Path) -> None:
+    """In leiden-2021's blocks the norm is behind the pool."""
+    settings = {"steps": "1", "batch_size": "4", "size_px": "32", "widths": "4,4", "hidden": "8"}
+    run = training.run("clocks/leiden-24-classes", settings, tmp_path / "run", resume=False, workers=0)
+    weight = export(run, tmp_path / "weight.onnx", "blocks")
+    with pytest.raises(
+        ModelError, match=r"a weight of four-blocks can't be trained further, as its norm trunk\.3 follo"
+    ):
+        restore(weight)
+
+
 def test_what_is_no_weight_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "noise.onnx").write_bytes(b"no model")
     node = onnx.helper.make_node("Relu", ["x"], ["y"])

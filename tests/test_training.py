@@ -310,7 +310,8 @@ def test_resuming_another_recipes_run_is_refused(tiny_run: Path, name: str, valu
             "codec dial/needle needs labels of 'needle', and clocks/wild has: seconds, ",
             "dials",
         ),
-        ({"codec": "digits/row"}, "codec digits/row needs labels of 'count'", "digits"),
+        ({"codec": "digits/row"}, "codec digits/row has places in a row", "digits"),
+        ({"codec": "digits/one"}, "codec digits/one needs labels of 'places'", "digits"),
         ({"codec": "classes/ten"}, "codec classes/ten needs labels of 'class'", "classes"),
     ],
 )
@@ -521,6 +522,22 @@ def test_a_resumed_run_keeps_its_curves_and_says_where_it_went_on(
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 13))
     sessions = json.loads((tmp_path / "run.json").read_text())["sessions"]
     assert [session["from_step"] for session in sessions] == [0, 7, 12]
+
+
+def test_a_training_that_was_killed_before_its_first_checkpoint_is_not_drawn_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facevalue.studies.figures import read_scalar
+
+    monkeypatch.setattr(progress, "SCALARS_EVERY", 1)
+    with monkeypatch.context() as patch:
+        kill_at(patch, 7)
+        patch.setattr(training, "CHECKPOINT_SECONDS", 1e9)
+        with pytest.raises(Killed):
+            train(tmp_path)
+    assert not (tmp_path / FILE_NAME).exists()
+    train(tmp_path, resume=True)
+    assert read_scalar(tmp_path, "train/loss")[0].tolist() == list(range(1, 13))
 
 
 @pytest.mark.parametrize(("name", "least"), [("steps", 1), ("batch_size", 2), ("hidden", 1)])

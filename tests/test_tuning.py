@@ -549,6 +549,10 @@ def test_values_outside_the_range_are_refused(dial_weight: Path, dial_table: Pat
         (["--from", "digits", "--data", "TABLE"], "labels.csv:2: label"),
         (["--from", "clock", "--data", "TABLE", "--range", "0:10"], "are for dials"),
         (["--from", "clock", "--data", "TABLE", "--set", "widths=8,8"], "setting 'widths' is the weight's own"),
+        (
+            ["--from", "clock", "--data", "TABLE", "--set", "optimizer=adam", "--set", "weight_decay=0.5"],
+            "setting 'weight_decay' has no use here",
+        ),
         (["clocks/tiny", "--range", "0:10"], "leave RECIPE out"),
     ],
 )
@@ -571,3 +575,5 @@ def test_a_weight_of_another_codec_or_of_a_stopped_training_is_refused(tmp_path:
     whole = json.loads(shipped.metadata["recipe"])["steps"]
     with pytest.raises(ModelError, match=f"exported at step 7 of {whole}; expected the weight of a finished training"):
         tuning.manner_of(stopped, tmp_path)
+    ended = dataclasses.replace(stopped, metadata={**stopped.metadata, "finished": "1"})  # early, by its schedule
+    assert tuning.manner_of(ended, tmp_path)

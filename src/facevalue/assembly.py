@@ -14,7 +14,7 @@ from facevalue.codecs import Codec, make_codec
 from facevalue.codecs.digits import COLUMN_PX, COLUMNS, FRAME_PX
 from facevalue.errors import ModelError, SettingError
 from facevalue.networks.classic import CLASSIC, make_classic
-from facevalue.networks.clocks import CLOCKS, make_clock_network
+from facevalue.networks.clocks import CLOCKS, check_frame, make_clock_network
 from facevalue.networks.cnn import CNN, make_cnn
 from facevalue.networks.convnet import ConvNet
 from facevalue.networks.mlp import MLP, make_mlp
@@ -89,6 +89,7 @@ def make_network(recipe: Recipe, codec: Codec) -> nn.Module:
 
 def make_convnet(recipe: Recipe, codec: Codec) -> nn.Module:
     check_stages(recipe)
+    check_frame(recipe, codec)
     return ConvNet(codec.heads, recipe.size_px, recipe.widths, recipe.blocks, recipe.hidden, recipe.squeeze)
 
 
@@ -126,6 +127,16 @@ def check_labels(recipe: Recipe, codec: Codec, batch: Batch) -> None:
         ) from error
 
 
+def check_pictures(recipe: Recipe, batch: Batch) -> None:
+    """Raise SettingError for pictures of another size than the network is made for, as stored ones may be."""
+    high, wide = batch.pictures.shape[1:3]
+    if (wide, high) != recipe.frame_px:
+        raise SettingError(
+            f"the pictures of {recipe.source} have {wide} x {high} px, and network {recipe.network} is made for "
+            f"{recipe.frame_px[0]} x {recipe.frame_px[1]}: set size_px, or take another source"
+        )
+
+
 def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None) -> None:
     """Raise SettingError for settings of the network that it makes no use of, and for data that the source doesn't."""
     drawn = recipe.source.startswith(("clocks/", "dials/")) and recipe.source not in STORED
@@ -141,7 +152,7 @@ def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None
         "l2": recipe.optimizer in ("adam", "sgd", "momentum"),
     }
     asked = [name for name in settings if name in OF_NETWORK]
-    if asked:
+    if asked and all(used.get(name, True) for name in settings):  # else the network may not even be made
         read: set[str] = set()
 
         class Noting(Recipe):

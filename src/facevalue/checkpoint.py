@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from facevalue.errors import FaceValueError, ModelError
 from facevalue.files import put_in_place
+from facevalue.recipes import Recipe
 
 FILE_NAME = "checkpoint.pt"
 
@@ -32,6 +34,12 @@ def write_checkpoint(run_dir: Path, state: dict[str, Any]) -> None:
         raise FaceValueError(
             f"can't write the checkpoint {run_dir / FILE_NAME} ({reason}): make room, then go on with --resume"
         ) from error
+
+
+def is_finished(state: Mapping[str, Any]) -> bool:
+    """Whether the training of a checkpoint went to its end, by its steps or by the plateau schedule before that."""
+    ended = bool(state.get("plateau", {}).get("ended", False))
+    return ended or int(state["step"]) >= Recipe.from_json(state["recipe"]).steps
 
 
 def read_checkpoint(run_dir: Path) -> dict[str, Any]:

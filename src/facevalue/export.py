@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from facevalue import __version__
 from facevalue.assembly import make_network, make_source
 from facevalue.calibration import FEATURES_OF, Calibration
-from facevalue.checkpoint import read_checkpoint
+from facevalue.checkpoint import is_finished, read_checkpoint
 from facevalue.codecs import Codec, Floats, make_codec
 from facevalue.codecs.digits import COLUMN_PX, MOST_DIGITS, STEP_PX
 from facevalue.codecs.needles import log_softmax
@@ -109,6 +109,7 @@ def export(
         "recipe_hash": recipe.hash(),
         "ancestry": json.dumps(state.get("ancestry", [])),
         "steps": str(state["step"]),
+        "finished": str(int(is_finished(state))),
         "training_minutes": f"{float(state['seconds']) / 60:.0f}",
         "calibration": Calibration.untrained(recipe.kind).to_json(),
         "facevalue": __version__,

@@ -82,7 +82,7 @@ class Follower:
         if self.scored is None or self.scored[0] != pictures:
             source = make_source(recipe, self.data or data_of(run_dir))
             refuse_other_data(run_dir, state, source)
-            self.scored = pictures, scored_of(source, training.HELD_OUT_PICTURES)
+            self.scored = pictures, scored_of(source, training.scored_pictures(recipe))
         scored = self.scored[1]
         scores = score_held_out(network.to(self.device), codec, scored.batch, self.device)
         step = int(state["step"])

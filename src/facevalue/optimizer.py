@@ -21,7 +21,8 @@ FILTER_MOMENTUM, REST_MOMENTUM = 0.6, 0.85
 NORMED_STEPS = 3  # of Newton and Schulz
 NORMED = ("muon-normed", "momentum-normed")
 OUTER = {"muon": ("trunk.0.", "out."), **dict.fromkeys(NORMED, ("out.",))}
-"""Beginnings of names that are not inside, by kind."""
+"""Beginnings of names that are not inside, by kind.  The stem is what stands first in a network's trunk: its first
+filters, or first block; where that has no parameters, as of dense layers, which begin by flattening, there is none."""
 
 
 def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -131,8 +132,8 @@ def make_optimizers(
     on filters and matrices.  l2: of adam, sgd and momentum, on the same; the gradient of l2 / 2 times their squared
     sum, as a term of the loss gives it.
     ``muon-normed``, and ``momentum-normed`` without orthogonal steps: MuonNormed on filters and matrices inside, with
-    Nesterov's SGD on the rest at the multiples of the rate that airbench94 has; each step at the full rate takes
-    weight_decay of the rest away.
+    Nesterov's SGD on the rest at the multiples of the rate that airbench94 has; each step at the full rate adds
+    weight_decay of the rest to what its momentum gathers, which in the long run takes 1 / (1 - 0.85) times that away.
     """
     filters: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []

@@ -22,13 +22,13 @@ SHOWN_PICTURES = 24
 
 
 class Progress:
-    """Of one session of a training.  What was logged after its first step, before a kill, is drawn anew."""
+    """Of one session of a training.  What one before it logged of steps that are done again is dropped."""
 
     def __init__(self, run_dir: Path, trainee: Trainee, scored: Scored) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.trainee, self.scored = trainee, scored
-        self.writer = SummaryWriter(str(run_dir), purge_step=trainee.done + 1 if trainee.done else None)
+        self.writer = SummaryWriter(str(run_dir), purge_step=trainee.done + 1)
         self.writer.add_text("recipe", f"```\n{trainee.recipe.to_json()}\n```", trainee.done)
         self.told_at = time.monotonic()
         self.paced = [(self.told_at, trainee.done)]  # when, and how many steps were done

@@ -94,7 +94,10 @@ def read_file(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str
 
 
 def folded_into(network: nn.Module, recipe: Recipe) -> dict[str, str]:
-    """For each batch norm of a network, by name, the layer whose output it takes."""
+    """For each batch norm of a network, by name, the layer whose output it takes.
+
+    Raises ModelError where one takes another's, which a weight file keeps as it was, with nothing to unfold.
+    """
     made_by: dict[int, str] = {}
     kept: list[Tensor] = []  # so that no address is used twice
     normed: dict[str, str] = {}
@@ -110,7 +113,7 @@ def folded_into(network: nn.Module, recipe: Recipe) -> dict[str, str]:
         elif isinstance(module, Norm):
 
             def note_norm(_: nn.Module, given: tuple[Tensor], name: str = name) -> None:
-                normed[name] = made_by[id(given[0])]
+                normed[name] = made_by.get(id(given[0]), "")
 
             hooks.append(module.register_forward_pre_hook(note_norm))
     across, down = recipe.frame_px
@@ -118,6 +121,11 @@ def folded_into(network: nn.Module, recipe: Recipe) -> dict[str, str]:
         network.eval()(torch.zeros(1, 3, down, across, dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
+    if loose := [name for name, layer in normed.items() if not layer]:
+        raise ModelError(
+            f"a weight of {recipe.network} can't be trained further, as its norm {loose[0]} follows no filter; its "
+            "run can"
+        )
     return normed
 
 

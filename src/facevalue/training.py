@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from facevalue.assembly import check_labels, make_network, make_source, refuse_unused
-from facevalue.checkpoint import FILE_NAME, read_checkpoint, write_checkpoint
+from facevalue.assembly import check_labels, check_pictures, make_network, make_source, refuse_unused
+from facevalue.checkpoint import FILE_NAME, is_finished, read_checkpoint, write_checkpoint
 from facevalue.codecs import make_codec
 from facevalue.ending import ending_by_signal
 from facevalue.errors import DivergedError, SettingError, StoppedError, WorkerKilledError
@@ -31,7 +31,7 @@ from facevalue.optimizer import make_optimizers
 from facevalue.plateau import Plateau, epoch_of
 from facevalue.progress import Progress, full_disk_told
 from facevalue.reader import find_weight
-from facevalue.recipes import Recipe, find_recipe
+from facevalue.recipes import Recipe, find_recipe, is_finished_weight
 from facevalue.restoring import read_file, restore
 from facevalue.runs import alone_in, digest_of, matching_checkpoint, place_run, refuse_trained, write_description
 from facevalue.scoring import Scored, score_held_out, scored_of
@@ -103,8 +103,8 @@ def train(
     keep_freed_memory()
     source = source or make_source(recipe, data)
     trainee = make_trainee(recipe, source)
-    most = HELD_OUT_PICTURES if trainee.plateau is None else ALL
-    scored = Scored(held_out) if held_out is not None else scored_of(source, most)
+    scored = Scored(held_out) if held_out is not None else scored_of(source, scored_pictures(recipe))
+    check_pictures(recipe, scored.batch)
     check_labels(recipe, trainee.codec, scored.batch)
     if not (resume and (run_dir / FILE_NAME).exists()):
         begin(trainee, source, data, start_from)
@@ -177,6 +177,11 @@ def make_trainee(recipe: Recipe, source: Source) -> Trainee:
     return Trainee(recipe, codec, network, optimizers, device, plateau, digest_of(source))
 
 
+def scored_pictures(recipe: Recipe) -> int:
+    """At most so many a training is scored on; all of them where their loss decides how it goes on."""
+    return ALL if recipe.schedule == "plateau" else HELD_OUT_PICTURES
+
+
 def begin(trainee: Trainee, source: Source, data: Path | None, start_from: Path | None) -> None:
     """What comes before the first step: a parent's weights, pretrained ones, or parts that are made of pictures."""
     recipe, network = trainee.recipe, trainee.network
@@ -209,13 +214,14 @@ def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None
     if (start_from / FILE_NAME).exists() or start_from.is_dir():
         state = read_checkpoint(start_from)
         theirs, step, seconds = Recipe.from_json(state["recipe"]), int(state["step"]), float(state["seconds"])
-        ancestry, trained = state.get("ancestry", []), state["network"]
+        ancestry, trained, finished = state.get("ancestry", []), state["network"], is_finished(state)
     else:
         weight = find_weight(recipe.kind, str(start_from))
         metadata = read_file(weight)[1]
         theirs, step = Recipe.from_json(metadata["recipe"]), int(metadata["steps"])
         seconds, ancestry = 60 * float(metadata["training_minutes"]), json.loads(metadata.get("ancestry", "[]"))
-    if theirs.name != recipe.parent or step < theirs.steps:
+        finished = is_finished_weight(metadata)
+    if theirs.name != recipe.parent or not finished:
         raise SettingError(
             f"{start_from} holds step {step} of {theirs.steps} of {theirs.name}; "
             f"{recipe.name} goes on from a finished run of {recipe.parent}"

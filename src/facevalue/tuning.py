@@ -43,7 +43,7 @@ from facevalue.judging import Kind, kind_of
 from facevalue.labels import NO_GROUP, Labelled, check_range, read_labels
 from facevalue.metrics import is_right, paired_difference, place_of
 from facevalue.reader import LOOKS, Reader, Weight, find_weight, load_weight
-from facevalue.recipes import Recipe
+from facevalue.recipes import Recipe, is_finished_weight
 from facevalue.sources import Source
 from facevalue.sources.clocks import ClockSource
 from facevalue.sources.dials import DialSource
@@ -134,6 +134,7 @@ def tune(
     held, grouped = hold_back([one.row for one in pictures])
     digest = digest_pictures(path, pictures, held, scale)
     recipe = own_recipe(Recipe.from_json(weight.metadata["recipe"]), digest, settings or {})
+    check_settings(recipe, settings or {})
     tell(f"{labels_csv}: {len(pictures)} pictures; {sum(held)} of them held back, {grouped}")
     eccentricity = None
     if kind.name == "dial":
@@ -221,8 +222,8 @@ def manner_of(weight: Weight, path: Path) -> Manner:
     if manner is None or weight.codec.name != manner.codec:
         known = ", ".join(sorted(manner.codec for manner in MANNER_OF.values()))
         raise ModelError(f"{path}: its codec {weight.codec.name} can't be taught; expected a weight of {known}")
-    steps, wanted = int(weight.metadata["steps"]), Recipe.from_json(weight.metadata["recipe"]).steps
-    if steps < wanted:
+    if not is_finished_weight(weight.metadata):
+        steps, wanted = weight.metadata["steps"], Recipe.from_json(weight.metadata["recipe"]).steps
         raise ModelError(f"{path}: exported at step {steps} of {wanted}; expected the weight of a finished training")
     return manner
 
@@ -247,6 +248,13 @@ def own_recipe(parent: Recipe, digest: str, settings: dict[str, str]) -> Recipe:
         seed=1,
     )
     return recipe.with_settings(settings)
+
+
+def check_settings(recipe: Recipe, settings: dict[str, str]) -> None:
+    """Raise SettingError for one that the training makes no use of."""
+    from facevalue.assembly import refuse_unused  # torch
+
+    refuse_unused(recipe, settings, None)
 
 
 def digest_pictures(weight: Path, pictures: Sequence[Own], held: Sequence[bool], scale: Scale | None) -> str:

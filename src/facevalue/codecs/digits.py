@@ -377,11 +377,15 @@ class DigitFive:
     heads: tuple[Head, ...] = (Head("digit", 11, "classes", float(FIFTHS), FIFTHS),)  # the sum of five losses
 
     def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
-        """labels: count (N,), at most 5, and places (N, 8), to the nearest digit; NaN where not known."""
+        """labels: count (N,), and places (N, 8), to the nearest digit; NaN where not known.
+
+        A row of more than five digits weighs nothing, as it can't be told.
+        """
         places = labels["places"][:, :FIFTHS]
         blank = np.arange(FIFTHS)[None] >= labels["count"][:, None]
         digit = np.rint(np.nan_to_num(places)).astype(np.int64) % 10
         known = blank | np.isfinite(places)
+        known &= (labels["count"] <= FIFTHS)[:, None]
         return {"digit": Target(np.where(blank, 10, digit), known.astype(np.float32))}
 
     def decode(self, outputs: Mapping[str, Floats]) -> list[RowBelief]:

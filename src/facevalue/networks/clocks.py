@@ -29,21 +29,24 @@ BRANCH, MINUTE_BRANCH, SINE_COSINE = 144, 200, 100  # dense units of leiden-2021
 
 def make_clock_network(recipe: Recipe, codec: Codec) -> nn.Module:
     """The network of a recipe that names one of CLOCKS. Raises SettingError for a size or widths it can't have."""
-    check_frame(recipe)
+    check_frame(recipe, codec)
     widths, side = recipe.widths, recipe.size_px
     if not widths or side >> len(widths) < 1:
         raise SettingError(f"widths={widths} halve {side} pixels {len(widths)} times: expected at least 1, and a map")
     if recipe.network == "deep-time":
         return DeepTime(codec.heads, side, widths, recipe.hidden)
     if recipe.network == "four-blocks":
-        return FourBlocks(codec.heads, side, widths, recipe.hidden, recipe.dropout)
+        hidden = recipe.hidden if len(codec.heads) == 1 else 0  # read only where it is of use
+        return FourBlocks(codec.heads, side, widths, hidden, recipe.dropout)
     if len(recipe.blocks) != len(widths):
         raise SettingError(f"widths={widths} and blocks={recipe.blocks}: expected as many of both")
     return ClockNet(codec.heads, side, widths, recipe.blocks, recipe.squeeze, recipe.hidden, recipe.dropout)
 
 
-def check_frame(recipe: Recipe) -> None:
-    """Raise SettingError for pictures that are not square."""
+def check_frame(recipe: Recipe, codec: Codec) -> None:
+    """Raise SettingError for pictures that are not square, and for a codec that reads several places of a picture."""
+    if any(head.places > 1 for head in codec.heads):
+        raise SettingError(f"network {recipe.network} reads a picture as one; codec {recipe.codec} has places in a row")
     wide, high = recipe.frame_px
     if wide != high:
         raise SettingError(f"network {recipe.network} reads square pictures; {wide} x {high} px are none")

@@ -292,7 +292,7 @@ class Transfer(nn.Module):
 
 def make_transfer(recipe: Recipe, codec: Codec) -> nn.Module:
     """The network of a recipe that names one of TRUNKS, its trunk not loaded yet, see ``load_pretrained``."""
-    check_frame(recipe)
+    check_frame(recipe, codec)
     if recipe.size_px < LEAST_PX:
         raise SettingError(
             f"size_px={recipe.size_px}: {recipe.network} needs {LEAST_PX} at least, as it halves 5 times"

@@ -39,9 +39,9 @@ class Recipe:
     optimizer: muon, adam, adamw, sgd, which has no momentum, momentum, which is sgd with 0.9 of Nesterov's, or
     muon-normed, which keeps filters at one length and takes multiples of the rate for the rest, or momentum-normed,
     whose steps are as long but not orthogonal, see ``optimizer``.
-    weight_decay: of muon and adamw; of both normed ones the share of all but filters that a step takes away.  l2: of
-    adam, sgd and momentum, half of it times the sum of the squared filters and matrices is in the loss.  dropout: after
-    the dense layer of networks that have it.  smoothing: of the labels of heads of classes.
+    weight_decay: of muon and adamw; of both normed ones the share of all but filters that a step adds to what momentum
+    gathers.  l2: of adam, sgd and momentum, half of it times the sum of the squared filters and matrices is in the
+    loss.  dropout: after the dense layer of networks that have it.  smoothing: of the labels of heads of classes.
     parent: the recipe whose trained run this one goes on from, with fresh optimizers; "" starts anew.
     pretrained: what the trunk starts from and mostly keeps, of ``networks.pretrained.WEIGHTS`` or a file; "" for none.
     channels, kernel, activations: of ``networks.mlp``, ``networks.cnn`` and ``networks.records``, which see them.
@@ -108,9 +108,11 @@ class Recipe:
         for name, least in (("widths", 1), ("blocks", 0)):
             if any(count < least for count in values.get(name, ())):
                 raise SettingError(f"setting {name}={values[name]}: expected whole numbers of at least {least}")
-        for name in ("weight_decay", "l2", "decay"):
+        for name in ("weight_decay", "l2"):
             if not (values.get(name, 0) >= 0 and math.isfinite(values.get(name, 0))):
                 raise SettingError(f"setting {name}={values[name]}: expected a number of at least 0")
+        if not 0 <= values.get("decay", 0.0) <= 1:
+            raise SettingError(f"setting decay={values['decay']}: expected a share of the steps, 0 to 1")
         for name in ("dropout", "smoothing"):
             if not 0 <= values.get(name, 0) < 1:
                 raise SettingError(f"setting {name}={values[name]}: expected a share, at least 0 and below 1")
@@ -127,16 +129,20 @@ class Recipe:
     @classmethod
     def from_json(cls, text: str) -> Recipe:
         """The recipe that ``to_json`` wrote. Raises ModelError for one whose settings this version does not know."""
-        fields: dict[str, Any] = json.loads(text)
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
         try:
-            return cls(**values)
-        except TypeError as error:
+            fields: dict[str, Any] = dict(json.loads(text))
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        except (TypeError, ValueError) as error:
             raise ModelError(f"a recipe of another version of facevalue ({error})") from error
 
     def hash(self) -> str:
         """Twelve hex digits that name this recipe with all its settings."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+
+def is_finished_weight(metadata: Mapping[str, str]) -> bool:
+    """Whether the training of an exported weight went to its end, by its steps or by the plateau schedule before."""
+    return metadata.get("finished") == "1" or int(metadata["steps"]) >= Recipe.from_json(metadata["recipe"]).steps
 
 
 def parse_setting(name: str, text: str, current: object) -> object:

@@ -364,12 +364,13 @@ STUDY = Study(
     "CIFAR-10 sees whitened principal components and learns with AdamW. The convolutional settings are airbench's, "
     "whose author may have chosen them by this test set, and ours where Fashion-MNIST and the longer training differ, "
     "chosen once; CIFAR-10's epochs alone were made more later, as minutes allowed, after the test set had been read: "
-    "once with eight, for the long one twice with 24. Those of the fully connected networks were chosen with the last tenth of the training pictures "
-    "as validation part. The figures are of networks trained with them on all training pictures. Six looks "
-    "are the picture, moved by a pixel both ways along the diagonal, each mirrored too, their logits averaged. An "
-    "ablation leaves one part out of the convolutional network of CIFAR-10, trained for four epochs on nine "
-    "tenths, and is read on the validation part alone. Minutes are of the whole training. Of losses the table gives "
-    "the least and the most of the seeds; results.csv has validation figures of the records where those were trained.",
+    "once with eight, for the long one twice with 24. Those of the fully connected networks were chosen with the last "
+    "tenth of the training pictures as validation part. The figures are of networks trained with them on all training "
+    "pictures. Six looks are the picture, moved by a pixel both ways along the diagonal, each mirrored too, their "
+    "logits averaged. An ablation leaves one part out of the convolutional network of CIFAR-10, trained for four "
+    "epochs on nine tenths, and is read on the validation part alone. Minutes are of the whole training. Of losses the "
+    "table gives the least and the most of the seeds; results.csv has validation figures of the records where those "
+    "were trained.",
     experiments,
     draw,
     intervals,
