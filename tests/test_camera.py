@@ -230,6 +230,9 @@ def test_an_overlay_that_fails_stops_no_reading() -> None:
     Path("page/now.png/full").touch()
     place = Path("page/now.png")
     assert camera.place_overlay(place, 0) == place / "camera.jpg"  # a folder, whatever its name
+    Image.new("RGB", (16, 16)).save(place / "camera.jpg")
+    with pytest.raises(FaceValueError, match="which facevalue did not draw; name another file"):
+        camera.place_overlay(place, 0)
     assert camera.try_to_write(Path("none/now.png"), TEN_PAST_TEN) is not None
     problem = camera.try_to_write(place, TEN_PAST_TEN)
     assert problem is not None

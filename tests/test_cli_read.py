@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import shutil
 import struct
 import subprocess
 import sys
+import threading
 import types
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ from PIL import Image, ImageDraw
 
 import facevalue
 from facevalue.cli import describe_truth, judge, main
-from facevalue.errors import FaceValueError, ModelError, PictureError
+from facevalue.errors import FaceValueError, ModelError
 from facevalue.images import open_picture
 from facevalue.reading import Alternative, Reading
+
+ROOT = Path(__file__).parent.parent
 
 
 class StandInReader:
@@ -40,19 +44,23 @@ class StandInReader:
         if model is not None:
             raise ModelError(f"{model}: no such weight file")
 
-    def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
-        assert on_error == "return"
-        for source in sources:
-            try:
-                rgb = open_picture(source)
-            except PictureError as error:
-                yield error
-                continue
-            dark = bool(rgb.mean() < 100)
-            others = (("9:51", 0.22), ("10:12", 0.08), ("3:51", 0.01)) if dark else (("1:50", 0.02),)
-            alternatives = tuple(Alternative(*other) for other in others)
-            hand = {"hour": ((8.0, 8.0), (2.0, 2.0))}
-            yield Reading("clock", "10:09", 609.25, 0.41 if dark else 0.973, dark, alternatives, "clock-1", 3.14, hand)
+    def read(self, source: Any) -> Reading:
+        dark = bool(open_picture(source).mean() < 100)
+        others = (("9:51", 0.22), ("10:12", 0.08), ("3:51", 0.01)) if dark else (("1:50", 0.02),)
+        alternatives = tuple(Alternative(*other) for other in others)
+        hand = {"hour": ((8.0, 8.0), (2.0, 2.0))}
+        return Reading("clock", "10:09", 609.25, 0.41 if dark else 0.973, dark, alternatives, "clock-1", 3.14, hand)
+
+
+def read_in_turn(
+    read: Callable[[Any], Any], sources: Iterable[Any], *, on_error: str, workers: int | None
+) -> Iterator[Any]:
+    assert on_error == "return"
+    for source in sources:
+        try:
+            yield read(source)
+        except FaceValueError as error:
+            yield error
 
 
 @pytest.fixture
@@ -62,6 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stand_in.Reader = StandInReader  # type: ignore[attr-defined]
     opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
     stand_in.open_reader = opened  # type: ignore[attr-defined]
+    stand_in.read_each = read_in_turn  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (16, 16), "white").save("bright.png")
@@ -77,7 +86,7 @@ def run(*arguments: str, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["read", *arguments], input=stdin, catch_exceptions=False)
 
 
-NO_PICTURE = "text.jpg: not a picture, whatever its name says: expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM\n"
+NO_PICTURE = "text.jpg: not a picture of a format that is read: expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM\n"
 
 
 @pytest.mark.usefixtures("folder")
@@ -234,13 +243,11 @@ def test_the_point_of_digits_counts_apart(value: str, truth: str, verdict: str, 
 class HoursAndMinutes(StandInReader):
     """Also tells what it makes of each hour and of each minute."""
 
-    def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
+    def read(self, source: Any) -> Reading:
         hours, minutes = [0.0] * 12, [0.001] * 60
         hours[10], hours[0], hours[9], hours[1] = 0.9, 0.06, 0.03, 0.01
         minutes[9], minutes[8], minutes[51] = 0.7, 0.2, 0.04
-        for result in super().read_many(sources, on_error=on_error):
-            assert isinstance(result, Reading)
-            yield dataclasses.replace(result, hours=tuple(hours), minutes=tuple(minutes))
+        return dataclasses.replace(super().read(source), hours=tuple(hours), minutes=tuple(minutes))
 
 
 @pytest.mark.usefixtures("folder")
@@ -302,6 +309,10 @@ def test_truth_tells_hours_and_minutes(truth: str, expected: list[str], monkeypa
         pytest.param(["more", "--overlay", "empty/../more"], "would write over", id="overlay over the folder"),
         pytest.param(["bright.png", "--overlay", "text.jpg/x"], "can't be made", id="overlay below a file"),
         pytest.param(["bright.png", "--frobnicate"], "No such option", id="no such option"),
+        pytest.param(["bright.png", "--crop", "1,2,3"], "is no part of a picture", id="no crop"),
+        pytest.param(
+            ["bright.png", "--decimals", "2"], "--decimals is of digits, not of a clock", id="decimals of a clock"
+        ),
     ],
 )
 def test_wrong_usage(arguments: list[str], says: str, folder: Path) -> None:
@@ -323,6 +334,38 @@ def test_overlay(folder: Path) -> None:
     with Image.open("out/deep/bright.png") as image:
         assert image.size[0] == 360
         assert (255, 190, 60) in {colour for _, colour in image.getcolors(100_000)}  # the hour hand
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_part_of_the_picture(as_json: bool, folder: Path) -> None:
+    """Its left half is dark; a part that reaches outside one picture stops no other."""
+    half = np.zeros((40, 60, 3), np.uint8)
+    half[:, 30:] = 255
+    Image.fromarray(half).save("half.png")
+    result = run("half.png", "bright.png", "--crop", "30,0,30,40", "--overlay", "out", *["--json"] * as_json)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines() + result.stderr.splitlines()
+    assert len(lines) == 2
+    read, outside = (json.loads(line) for line in lines) if as_json else lines
+    assert (read["uncertain"] is False) if as_json else (read == "half.png  10:09  97%")
+    assert "--crop 30,0,30,40 reaches outside the picture: it is 16×16 pixels" in (
+        outside["error"] if as_json else outside
+    )
+    assert run("half.png", "--crop", "0,0,30,40").stdout.startswith("half.png  10:09 ?")
+    with Image.open("out/half.png") as image:
+        assert image.width / 30 == pytest.approx(360 / 30)  # the part alone, enlarged
+    assert [file.name for file in Path("out").iterdir()] == ["half.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_read_once_and_drawn_on(folder: Path) -> None:
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=(Path("bright.png").read_bytes(),))
+    writer.start()
+    result = run("pipe", "--overlay", "out")
+    writer.join()
+    assert (result.exit_code, result.stdout) == (0, "pipe  10:09  97%\n")
+    assert Path("out/pipe.jpg").exists()
 
 
 def test_a_folder_that_is_not_there_has_no_overlay(folder: Path) -> None:
@@ -350,15 +393,12 @@ def test_an_overlay_that_fails_stops_no_other_picture(as_json: bool) -> None:
     result = run("dark.jpg", "bright.png", "--overlay", "out", *["--json"] * as_json)
     problem = "can't write the overlay out/dark.jpg: "
     assert result.exit_code == 1
+    assert result.stderr.startswith("dark.jpg: " + problem)
+    assert len(result.stderr.splitlines()) == 1
     if as_json:
-        dark, bright = map(json.loads, result.stdout.splitlines())
-        assert (dark["file"], list(dark), bright["value"]) == ("dark.jpg", ["file", "error"], "10:09")
-        assert dark["error"].startswith(problem)
-        assert result.stderr == ""
+        assert [json.loads(line)["value"] for line in result.stdout.splitlines()] == ["10:09", "10:09"]
     else:
-        assert result.stdout == "bright.png  10:09  97%\n"
-        assert result.stderr.startswith("dark.jpg: " + problem)
-        assert len(result.stderr.splitlines()) == 1
+        assert [line[:10] for line in result.stdout.splitlines()] == ["dark.jpg  ", "bright.png"]
     assert sorted(file.name for file in Path("out").iterdir()) == ["bright.png", "dark.jpg"]
 
 
@@ -371,7 +411,7 @@ def test_a_name_that_is_no_text_stays_one_line() -> None:
         pytest.skip("this file system takes no such names")
     assert run("two\nlines\x1b.png").stdout == "two\\nlines\\x1b.png  10:09  97%\n"
     assert run("latin-\udce9.png").stdout == "latin-\\udce9.png  10:09  97%\n"
-    assert json.loads(run("latin-\udce9.png", "--json").stdout)["file"] == "latin-\udce9.png"
+    assert json.loads(run("latin-\udce9.png", "--json").stdout)["file"] == "latin-\\xe9.png"
 
 
 def test_results_come_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,10 +420,9 @@ def test_results_come_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     seen: list[int] = []
 
     class Watched(StandInReader):
-        def read_many(self, sources: Iterable[Any], *, on_error: str) -> Iterator[Reading | FaceValueError]:
-            for result in super().read_many(sources, on_error=on_error):
-                seen.append(len(printed))
-                yield result
+        def read(self, source: Any) -> Reading:
+            seen.append(len(printed))
+            return super().read(source)
 
     monkeypatch.setattr(sys.modules["facevalue.reader"], "Reader", Watched)
     monkeypatch.setattr("click.echo", lambda line, **_: printed.append(line))
@@ -551,3 +590,25 @@ def test_the_weight_tells_hours_and_minutes() -> None:
     assert sum(reading.minutes) == pytest.approx(1, abs=1e-3)
     assert (max(reading.hours), max(reading.minutes)) == (reading.hours[10], reading.minutes[9])
     assert not {"hours", "minutes"} & reading.to_dict().keys()
+
+
+def test_the_operator_knows_where_the_point_stands() -> None:
+    counter = ROOT / "docs" / "counter.jpg"
+    plain = json.loads(run(str(counter), "--kind", "digits", "--json").stdout)
+    placed = json.loads(run(str(counter), "--kind", "digits", "--json", "--decimals", "3").stdout)
+    digits = plain["value"].replace(".", "")
+    assert placed["value"] == f"{digits[:-3]}.{digits[-3:]}"
+    assert placed["number"] == pytest.approx(int(digits) / 1000, abs=0.001)
+    assert [other["value"][-4] for other in placed["alternatives"]] == ["."] * len(placed["alternatives"])
+    none_left = run(str(counter), "--kind", "digits", "--decimals", "8")
+    assert (none_left.exit_code, none_left.stdout) == (1, "")
+    assert "no digit is left before its 8 decimals" in none_left.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_full_disk_is_told_in_a_line() -> None:
+    command = [sys.executable, "-m", "facevalue", "read", str(ROOT / "docs" / "clock.jpg")]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["Error: can't write the output: No space left on device"]

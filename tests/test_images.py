@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import sys
 import threading
 import warnings
 import zlib
@@ -189,8 +190,8 @@ NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), n
         pytest.param(b"", "empty", id="empty"),
         pytest.param(b"dear diary, today", "not a picture", id="text"),
         pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture", id="EPS never reaches Ghostscript"),
-        pytest.param(b"\0\0\0\x18ftypheic" + bytes(50), "HEIC", id="HEIC of a phone"),
-        pytest.param(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(50), "HEIC", id="HEIC by its second name"),
+        pytest.param(b"\0\0\0\x18ftypheic" + bytes(50), "HEIC|damaged", id="HEIC of a phone"),
+        pytest.param(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(50), "HEIC|damaged", id="HEIC by its second name"),
         pytest.param(saved(NOISE, "JPEG")[:-900], "cut off", id="truncated JPEG"),
         pytest.param(saved(NOISE, "JPEG")[:30], "damaged|cut off|not a picture", id="JPEG cut off in its header"),
         pytest.param(saved(NOISE, "PNG")[:-900], "cut off", id="truncated PNG"),
@@ -330,3 +331,27 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeyp
 def test_list_pictures_of_nothing(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(PictureError, match=says):
         list_pictures(tmp_path / name)
+
+
+def test_pictures_of_phones_are_read_where_pillow_heif_is_installed() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'facevalue[heic]'")
+    smooth = Image.radial_gradient("L").resize((64, 48)).convert("RGB")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(smooth).save(stream, quality=95)
+    opened = open_picture(stream.getvalue()).astype(int)
+    assert opened.shape == (48, 64, 3)
+    assert np.abs(opened - np.asarray(smooth)).mean() < 5
+
+
+def test_without_it_they_are_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(PictureError, match=r"a HEIC picture: pip install 'facevalue\[heic\]'"):
+        open_picture(b"\0\0\0\x18ftypheic" + bytes(50))
+
+
+def test_pixels_of_32_bits_are_refused_beyond_those_of_16() -> None:
+    within = Image.fromarray(np.full((20, 20), 65535, np.int32))
+    assert (open_picture(within) == 255).all()
+    with pytest.raises(PictureError, match="32-bit pixels have no known range"):
+        open_picture(Image.fromarray(np.full((20, 20), 65536, np.int32)))

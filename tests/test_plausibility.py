@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from facevalue.errors import FaceValueError
-from facevalue.watching.plausibility import Good, Limits, judge, last_unit, place_point
+from facevalue.reading import place_point
+from facevalue.watching.plausibility import Good, Limits, judge, last_unit
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEFORE = Good("0042.7", 42.7, NOON)

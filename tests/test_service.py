@@ -267,6 +267,23 @@ def test_a_wrong_method_is_named_with_the_right_one(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method", "POST")
 
 
+@pytest.mark.parametrize(
+    ("query", "hint"), [("knd=digits", "did you mean 'kind'?"), ("kind=clock&colour=red", "there are: kind, top, ")]
+)
+def test_what_nothing_reads_is_refused(query: str, hint: str, client: TestClient) -> None:
+    answer = client.post(f"/v1/read?{query}", files=FORM)
+    assert (answer.status_code, answer.json()["code"]) == (422, "query")
+    assert "is nothing that can be asked for here" in answer.json()["error"] and hint in answer.json()["error"]
+    assert client.get("/v1/log?sinse=2h").status_code in (404, 422)
+
+
+@pytest.mark.parametrize("address", ["/", "/docs", "/healthz", "/readyz"])
+def test_monitors_may_ask_with_head(address: str, client: TestClient) -> None:
+    asked, got = client.head(address), client.get(address)
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-length"] == got.headers["content-length"] == str(len(got.content))
+
+
 def test_a_reading_that_takes_too_long_is_503() -> None:
     with TestClient(make_app(Settings(limits=Limits(seconds=1e-4)))) as client:
         answer = client.post("/v1/read", files=FORM)

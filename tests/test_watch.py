@@ -123,7 +123,7 @@ def test_a_picture_that_can_not_be_read_is_stored_as_such_once_it_is_old() -> No
     assert len(watch("pictures", "--once").stdout.splitlines()) == 1
     os.utime("pictures/half.png", (NOON + 60, NOON + 60))
     line = watch("pictures", "--once").stdout
-    assert "-  0%  (the picture is cut off before its end; copy or download it again; still 004217)" in line
+    assert "-  0%  half.png  (the picture is cut off before its end; copy or download it again; still 004217)" in line
     entry = history("readings.db")[-1]
     assert (entry.value, entry.number, entry.plausible, entry.good_number) == ("", None, False, 4217)
 
@@ -451,6 +451,18 @@ def stored() -> None:
     watch("pictures", "--once", "--name", "cellar")
 
 
+def test_a_link_is_followed_at_each_look() -> None:
+    """As cameras have it that keep ``last.png`` on the newest."""
+    put(Path("pictures"), "one.png", "004217", 0)
+    put(Path("pictures"), "two.png", "004218", 60)
+    Path("last.png").symlink_to("pictures/one.png")
+    assert "  004217  " in watch("last.png", "--once").stdout
+    Path("last.png").unlink()
+    Path("last.png").symlink_to("pictures/two.png")
+    assert "  004218  " in watch("last.png", "--once").stdout
+    assert {json.loads(line)["source"] for line in log("--json").stdout.splitlines()} == {str(Path.cwd() / "last.png")}
+
+
 @pytest.mark.usefixtures("stored")
 def test_log() -> None:
     lines = log().stdout.splitlines()
@@ -458,7 +470,7 @@ def test_log() -> None:
         [f"2026-11-21 12:0{minute}:00+00:00", text]
         for minute, text in enumerate(("004217", "004218", "004118", "004219"))
     ]
-    assert lines[2].endswith("%  (backwards: 004218 was read before; still 004218)")
+    assert lines[2].endswith(".png  (backwards: 004218 was read before; still 004218)")
     assert len(log("--since", "2026-11-21T12:02Z").stdout.splitlines()) == 2
     empty = log("--source", "attic")
     assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", "no readings\n")

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from facevalue.codecs.dial import Scale
 from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError
-from facevalue.files import write_picture
+from facevalue.files import is_of_others, write_picture
 from facevalue.images import MIN_SIDE_PX, RGB
 from facevalue.reader import open_reader
-from facevalue.reading import Reading, draw_overlay
+from facevalue.reading import Reading, draw_overlay, with_decimals
 from facevalue.snapshots import Snapshots
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each new attempt at a live camera; then it is given up
@@ -372,6 +372,10 @@ def place_overlay(path: Path, source: int | str) -> Path:
         raise FaceValueError(f"--overlay {path}: expected a .jpg or .png file, or a folder")
     if isinstance(source, str) and os.path.realpath(place) == os.path.realpath(source):
         raise FaceValueError(f"--overlay {path} would write over {place}, which is read; name another file")
+    if is_of_others(place):
+        raise FaceValueError(
+            f"--overlay {path} would write over {place}, which facevalue did not draw; name another file"
+        )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -427,6 +431,7 @@ def camera_command(
     scale: Scale | None,
     every_seconds: float,
     crop: Crop | None,
+    decimals: int | None,
     as_json: bool,
     all_readings: bool,
     overlay: Path | None,
@@ -435,12 +440,12 @@ def camera_command(
 ) -> None:
     """Print a line for each new value read, until the video's end, the count, Ctrl-C or SIGTERM.
 
-    source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
-    as often as possible.  instrument: file of a whole meter, read in place of the kind; a picture that it can't be read
-    from is told and passed over.  scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values
-    alone.  overlay: file or folder for the latest picture.  Raises PictureError for a camera or video that fails, and
-    where the last overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError;
-    ModelError.
+    source: number of a camera; path of a video or device; address of a stream. every_seconds: between readings, 0
+    for as often as possible. decimals: of digits, as of ``place_point``. instrument: file of a whole meter, read in
+    place of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and
+    passed over. scale: of a dial, see ``Reader``. all_readings: a line for each, not for new values alone. overlay:
+    file or folder for the latest picture. Raises PictureError for a camera or video that fails, and where the last
+    overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
     """
     with contextlib.ExitStack() as stack:
         ending = stack.enter_context(ending_by_signal())
@@ -461,9 +466,10 @@ def camera_command(
             rgb = frame.rgb if crop is None else crop.cut(frame.rgb)
             try:
                 reading = reader.read(rgb)
-            except PictureError as error:
-                if instrument is None:
-                    raise
+                reading = reading if decimals is None else with_decimals(reading, decimals)
+            except FaceValueError as error:
+                if instrument is None and isinstance(error, PictureError):
+                    raise  # else it does not show, or has too few digits before the point
                 if str(error) != complaint:
                     say(f"{frame.time_text()}  {error}")
                 complaint = str(error)

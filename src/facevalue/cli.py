@@ -6,11 +6,13 @@ Nothing heavy is imported before the command that needs it runs.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import json
 import os
 import shlex
+import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +43,7 @@ class Refusal(click.ClickException):
 
 
 TYPED = "facevalue.typed"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @contextlib.contextmanager
@@ -76,6 +79,12 @@ class Commands(click.Group):
             raise click.exceptions.Exit(130) from error
         except FaceValueError as error:
             raise Refusal(str(error)) from error
+        except OSError as error:
+            if error.errno not in FULL or error.filename is not None:
+                raise
+            with contextlib.suppress(OSError, ValueError):  # or what is left to write would fail again at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Refusal(f"can't write the output: {error.strerror}") from error
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] == "facevalue":
                 raise
@@ -86,6 +95,9 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="facevalue")
 def main() -> None:
     """Read clocks, dials and digits from pictures, offline, and say when it is not sure."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name or a sign must not stop what else is told
 
 
 main.add_command(instrument)
@@ -123,12 +135,14 @@ def parse_truth(kind: str, text: str, scale: Scale | None) -> int | float | str:
     return truth  # type: ignore[no-any-return]
 
 
-def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> None:
+def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool, has_decimals: bool) -> None:
     """Raise Refusal for options of read that do not go with --page."""
     if kind != "digits":
         raise Refusal(f"--page finds the digits of a sheet; it needs --kind digits, not {kind}")
     if has_truth:
         raise Refusal("--truth takes one value; it can't be used with --page, which reads many")
+    if has_decimals:
+        raise Refusal("--decimals places a point in one number; it can't be used with --page, which reads many")
     if top is not None and not as_json:
         raise Refusal("--top shows other values of one reading; with --page they are shown by --json alone")
 
@@ -185,10 +199,38 @@ def scale_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_scale
 
 
+def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Crop | None:
+    """The part of the picture that is read."""
+    if text is None:
+        return None
+    from facevalue.camera import parse_crop
+
+    try:
+        return parse_crop(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
+crop_option = click.option(
+    "--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels."
+)
+decimals_option = click.option(
+    "--decimals", metavar="N", type=click.IntRange(0, 8), help="Of digits: so many stand after the decimal point."
+)
+
+
+def check_decimals(kind: str, decimals: int | None) -> None:
+    """Raise UsageError for decimals of what are no digits."""
+    if decimals is not None and kind != "digits":
+        raise click.UsageError(f"--decimals is of digits, not of a {kind}")
+
+
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
 @instrument_option
+@crop_option
+@decimals_option
 @click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
@@ -205,6 +247,8 @@ def read(
     paths: tuple[str, ...],
     kind: str,
     instrument_file: Path | None,
+    crop: Crop | None,
+    decimals: int | None,
     page: bool,
     as_json: bool,
     top: int | None,
@@ -213,22 +257,24 @@ def read(
     model: str | None,
     scale: Scale | None,
 ) -> None:
-    """Read pictures: files, folders (with all below them), or - for one picture on standard input.
+    """Read pictures: files, folders (with all below them but links to folders), or - for one on standard input.
 
     Prints a line for each: name, value, confidence. A ? marks a reading that is not to be trusted. With --page, a line
     for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
-    check_instrument("page", "truth_text")
+    check_instrument("crop", "decimals", "page", "truth_text")
+    check_decimals(kind, decimals)
     if page:
-        check_page(kind, as_json, top, truth_text is not None)
+        check_page(kind, as_json, top, truth_text is not None, decimals is not None)
     truth = None if truth_text is None else parse_truth(kind, truth_text, scale)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name must not stop the reading of the others
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
-        from facevalue.page import Page, read_pages
-        from facevalue.reader import open_reader
+        from facevalue.files import plain
+        from facevalue.images import Source, open_picture
+        from facevalue.page import Page, read_page
+        from facevalue.reader import open_reader, read_each
+        from facevalue.reading import with_decimals
 
         reader = open_reader(kind, model, scale, instrument_file)
         if instrument_file is None and model is not None and not reader.weight.is_calibrated:
@@ -236,30 +282,39 @@ def read(
         pictures = list(find_pictures(paths))
         overlays = place_overlays(pictures, overlay) if overlay is not None else {}
         readable = [picture.source for picture in pictures if not isinstance(picture.source, PictureError)]
-        results: Iterator[Reading | Page | FaceValueError]
-        results = read_pages(reader, readable) if page else iter(reader.read_many(readable, on_error="return"))
+
+        def read_one(source: Source) -> Reading | Page:
+            if crop is not None:
+                source = crop.cut(open_picture(source))
+            if page:
+                return read_page(reader, source)
+            reading = reader.read(source)
+            return reading if decimals is None else with_decimals(reading, decimals)
+
+        results = read_each(read_one, readable, on_error="return", workers=1 if page else None)
         failed = False
         for index, picture in enumerate(pictures):
             result = picture.source if isinstance(picture.source, PictureError) else next(results)
             if overlay is not None and not isinstance(result, FaceValueError):
                 try:
-                    write_overlay(overlays[index], picture, result)
-                except PictureError as error:
-                    result = error
+                    write_overlay(overlays[index], picture, result, crop)
+                except FaceValueError as error:  # it was read all the same
+                    failed = True
+                    click.echo(printable(str(error)), err=True)
             if isinstance(result, FaceValueError):
                 failed = True
                 problem = result.problem if isinstance(result, PictureError) else str(result)
                 if as_json:
-                    click.echo(json.dumps({"file": picture.name, "error": problem}))
+                    click.echo(json.dumps({"file": plain(picture.name), "error": plain(problem)}))
                 else:
                     click.echo(f"{printable(picture.name)}: {printable(problem)}", err=True)
                 continue
             if isinstance(result, Page):
-                shown = [json.dumps(result.to_dict(picture.name, top=top or 3))] if as_json else None
+                shown = [json.dumps(result.to_dict(plain(picture.name), top=top or 3))] if as_json else None
                 click.echo("\n".join(shown or result.lines(printable(picture.name))))
                 continue
             if as_json:
-                record = result.to_dict(picture.name, top=top or 3)
+                record = result.to_dict(plain(picture.name), top=top or 3)
                 if truth is not None:
                     record |= describe_truth(result, truth)
                 click.echo(json.dumps(record))
@@ -279,7 +334,7 @@ def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
         if path == "-":
             yield Picture(path, sys.stdin.buffer.read() if sys.stdin else b"", Path("stdin.jpg"))
         elif not os.path.isdir(path):
-            yield Picture(path, path, Path(os.path.basename(os.path.normpath(path))))
+            yield Picture(path, read_once(path), Path(os.path.basename(os.path.normpath(path))))
         else:
             try:
                 found = list_pictures(path)
@@ -287,6 +342,14 @@ def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
                 yield Picture(path, error, Path())
             else:
                 yield from (Picture(str(file), file, file.relative_to(path)) for file in found)
+
+
+def read_once(path: str) -> str | bytes | PictureError:
+    """The path, and of a pipe, which can't be opened again to draw on, what comes out of it."""
+    try:
+        return Path(path).read_bytes() if stat.S_ISFIFO(os.stat(path).st_mode) else path
+    except OSError as error:
+        return path if isinstance(error, FileNotFoundError) else PictureError(error.strerror or str(error), path)
 
 
 def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
@@ -321,8 +384,8 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
     return places
 
 
-def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> None:
-    """Draw the reading on its picture and write that, whole or not at all. Raises PictureError."""
+def write_overlay(place: Path, picture: Picture, reading: Reading | Page, crop: Crop | None) -> None:
+    """Draw the reading on its picture and write that, whole or not at all. Raises FaceValueError."""
     from facevalue.files import write_picture
     from facevalue.images import open_picture
     from facevalue.page import Page, draw_page
@@ -330,6 +393,7 @@ def write_overlay(place: Path, picture: Picture, reading: Reading | Page) -> Non
 
     assert not isinstance(picture.source, PictureError)
     rgb = open_picture(picture.source)
+    rgb = rgb if crop is None else crop.cut(rgb)
     drawn = draw_page(rgb, reading) if isinstance(reading, Page) else draw_overlay(rgb, reading)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -475,18 +539,6 @@ def printable(text: str) -> str:
 # ---- camera ----------------------------------------------------------------------------------------------------------
 
 
-def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Crop | None:
-    """The part of the picture that is read."""
-    if text is None:
-        return None
-    from facevalue.camera import parse_crop
-
-    try:
-        return parse_crop(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, parameter) from error
-
-
 @main.command()
 @click.argument("source", required=False)
 @click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
@@ -501,7 +553,8 @@ def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None)
     type=click.FloatRange(min=0, max=86_400),
     help="Time between readings, of a video in its own time; 0: every frame that can be had.",
 )
-@click.option("--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels.")
+@crop_option
+@decimals_option
 @click.option("--all", "all_readings", is_flag=True, help="Print each reading, not only those with a new value.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option(
@@ -521,6 +574,7 @@ def camera(
     device: int | None,
     every_seconds: float,
     crop: Crop | None,
+    decimals: int | None,
     all_readings: bool,
     as_json: bool,
     overlay: Path | None,
@@ -538,7 +592,8 @@ def camera(
 
     if source is not None and device is not None:
         raise click.UsageError(f"--device {device} and {name_source(source)!r} are two cameras; give one")
-    check_instrument("crop")
+    check_instrument("crop", "decimals")
+    check_decimals(kind, decimals)
     chosen: int | str = device or 0
     if source is not None:
         number = camera_number(source)
@@ -552,6 +607,7 @@ def camera(
             scale=scale,
             every_seconds=every_seconds,
             crop=crop,
+            decimals=decimals,
             as_json=as_json,
             all_readings=all_readings,
             overlay=overlay,
@@ -602,13 +658,13 @@ db_option = click.option(
     type=click.FloatRange(min=0.05, max=86_400),
     help="Time between readings, or between looks into a folder; of a video in its own time.",
 )
-@click.option("--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels.")
+@crop_option
 @click.option("--model", metavar="FILE", help="Read with this weight file.")
 @db_option
 @click.option("--name", metavar="NAME", help="What the database calls the source.  [default: its path or address]")
 @click.option("--max-per-hour", metavar="R", type=click.FloatRange(min=0), help="The value changes no faster.")
 @click.option("--may-fall", is_flag=True, help="The value may fall: a thermometer, not a counter.")
-@click.option("--decimals", metavar="N", type=click.IntRange(0, 8), help="Digits after the decimal point.")
+@decimals_option
 @click.option("--digits", metavar="N", type=click.IntRange(1, 20), help="Digits it shows; other readings are wrong.")
 @click.option("--keep-pictures", metavar="DIR|db", help="Keep what was read: in this folder, or in the database.")
 @click.option("--begins", metavar="TIME", callback=check_time, help="When a video begins.  [default: its file's time]")
@@ -635,7 +691,11 @@ db_option = click.option(
 @click.option("--mqtt-name", metavar="NAME", default="Meter", show_default=True, help="In Home Assistant.")
 @click.option("--mqtt-unit", metavar="UNIT", help="Such as m³ or kWh.  [default: that of an instrument's file]")
 @click.option("--mqtt-device-class", metavar="CLASS", help="Of Home Assistant: water, gas, energy.")
-@click.option("--mqtt-state-class", metavar="CLASS", help="[default: total_increasing; with --may-fall measurement]")
+@click.option(
+    "--mqtt-state-class",
+    metavar="CLASS",
+    help="[default: of digits total_increasing, with --may-fall measurement; of dials measurement; of clocks none]",
+)
 @click.option("--mqtt-discovery", metavar="PREFIX", default="homeassistant", show_default=True, help="'' for none.")
 @scale_options
 def watch(
@@ -1032,7 +1092,11 @@ def check_watching(given: Sequence[str]) -> None:
     type=click.Path(exists=True, path_type=Path),
     help="Labelled pictures: a CSV file with the columns file and label. With --watch: what train has as --data.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for scores, plots and sheets.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for scores, plots and sheets.  [default: evaluation-MODEL-DATA here]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 @only_option
 @without_option

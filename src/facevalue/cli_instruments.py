@@ -64,6 +64,8 @@ def check(file: Path, photo: Path | None, out: Path | None, model: str | None) -
 
 def refuse_drawing(out: Path, read: list[Path]) -> None:
     """Raises UsageError for a drawing that would be none, has no folder, or would take the place of what is read."""
+    from facevalue.files import is_of_others
+
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise click.UsageError(f"--out {out}: expected a .png or .jpg file")
     if not out.parent.is_dir():
@@ -71,17 +73,18 @@ def refuse_drawing(out: Path, read: list[Path]) -> None:
     for path in read:
         if os.path.realpath(out) == os.path.realpath(path):
             raise click.UsageError(f"--out {out} would write over {path}, which is read; name another file")
+    if is_of_others(out):
+        raise click.UsageError(f"--out {out} would write over a picture that facevalue did not draw; name another file")
 
 
 def write_drawing(out: Path, photo: Path, reading: Reading) -> None:
     """Write the photo with the reading drawn on it. Raises UsageError where it can't be written there."""
-    from PIL import Image
-
+    from facevalue.files import write_picture
     from facevalue.images import open_picture
     from facevalue.reading import draw_overlay
 
     try:
-        Image.fromarray(draw_overlay(open_picture(photo), reading)).save(out)
+        write_picture(out, draw_overlay(open_picture(photo), reading))
     except OSError as error:
         raise click.UsageError(f"--out {out} can't be written: {error.strerror or error}") from error
 

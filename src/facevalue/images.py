@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import stat
@@ -29,7 +30,7 @@ EXTENSIONS = (
     ".avif",
     ".bmp",
     ".gif",
-    ".heic",  # refused with a clear line, not passed over in silence
+    ".heic",  # refused with a clear line where pillow-heif lacks, not passed over in silence
     ".heif",
     ".j2k",
     ".jfif",
@@ -49,7 +50,7 @@ EXTENSIONS = (
 )
 
 _KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM"
-# not EPS, which runs Ghostscript; HEIF where pillow-heif is installed and registered
+# not EPS, which runs Ghostscript; HEIF where pillow-heif is installed
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -222,6 +223,9 @@ def _identify(stream: IO[bytes]) -> Image.Image:
     prefix = head[:16]
     if not prefix:
         raise PictureError("the file is empty (0 bytes)")
+    is_heic = prefix[4:8] == b"ftyp" and not _AVIF_BRANDS & _brands(head) and prefix[8:12] in _HEIC_BRANDS
+    if is_heic and "HEIF" not in Image.OPEN:
+        _register_heic()
     for load_plugins in (Image.preinit, Image.init):  # the common formats first: loading all plugins takes a while
         load_plugins()
         for name in _FORMATS:
@@ -232,9 +236,19 @@ def _identify(stream: IO[bytes]) -> Image.Image:
                 continue
             stream.seek(start)
             return factory(stream if start == 0 else BytesIO(stream.read()), "")
-    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC_BRANDS:
-        raise PictureError(f"a HEIC picture; convert it to JPEG first (expected {_KNOWN})")
-    raise PictureError(f"not a picture, whatever its name says: expected {_KNOWN}")
+    if is_heic and "HEIF" in Image.OPEN:
+        raise PictureError("a HEIC picture that pillow-heif does not read; convert it to JPEG first")
+    if is_heic:
+        raise PictureError("a HEIC picture: pip install 'facevalue[heic]' to read those, or convert it to JPEG first")
+    raise PictureError(f"not a picture of a format that is read: expected {_KNOWN}")
+
+
+def _register_heic() -> None:
+    """Let Pillow open HEIC, as phones write it, where pillow-heif is installed."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif  # type: ignore[import-untyped,unused-ignore]
+
+        pillow_heif.register_heif_opener()
 
 
 def _brands(head: bytes) -> set[bytes]:
@@ -272,7 +286,10 @@ def _to_rgb(image: Image.Image) -> RGB:
     except Exception:  # damaged EXIF data is no reason to refuse an intact picture
         pass
     if image.mode in _GREY16:
-        grey = np.asarray(image).clip(0, 65535).astype(np.uint16)
+        values = np.asarray(image)
+        if values.max(initial=0) > 65535:
+            raise PictureError("32-bit pixels have no known range; save it with 8 or 16 bits a channel")
+        grey = values.clip(0).astype(np.uint16)
         clear = image.info.get("transparency")  # a level, in PNG
         return _from_array(np.where(grey == clear, np.uint16(65535), grey), image.width * image.height)
     if image.mode == "F":

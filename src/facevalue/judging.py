@@ -189,7 +189,7 @@ class Clock:
         }
 
     def extra_scores(self, judged: Sequence[Judged]) -> dict[str, Any]:
-        return {}
+        return {"kind": self.name}
 
     def record(self, one: Judged) -> dict[str, Any]:
         first, last = _record_of(one)

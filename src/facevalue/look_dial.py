@@ -132,7 +132,7 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
     is_off = look.placed.degrees_beyond(look.both.degrees()) > OFF_DEGREES
     confidence = 0.0 if is_off else weight.calibration.confidence(look.features())
     # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
-    spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
+    spare = (1 - confidence) / max(1 - candidates[0][1], sum(mass for _, mass in candidates[1:]), 1e-6)
     values = look.placed.value(np.array([degrees for degrees, _ in candidates[1:]])).tolist()
     text = value_text(look, value)
     shares: dict[str, float] = {}

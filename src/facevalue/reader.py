@@ -9,12 +9,12 @@ import collections
 import copy
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from facevalue.instruments.schema import Instrument
 
+R = TypeVar("R")
 WEIGHTS = Path(__file__).parent / "weights"
 SHIPPED = {"clock": "clock-1", "dial": "dial-4", "digits": "digits-3"}
 LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits": look_row}
@@ -160,9 +161,7 @@ class Reader:
         self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: Scale | None = None
     ) -> None:
         if scale is not None and kind != "dial":
-            raise SettingError(
-                f"a scale is for dials, not for {kind!r}: range, sweep and direction go with --kind dial"
-            )
+            raise SettingError(f"a scale is for dials, not for {kind!r}: range, sweep and direction are of dials alone")
         self.weight = load_weight(find_weight(kind, model), threads)
         if self.weight.kind != kind:
             raise ModelError(f"{model}: a weight for {self.weight.kind!r}, where one for {kind!r} was expected")
@@ -193,27 +192,38 @@ class Reader:
         sources: each as ``read`` takes it.  on_error: ``return`` yields the FaceValueError of a picture that can't be
         read in its place.
         """
-        if isinstance(sources, str | bytes | os.PathLike):
-            raise TypeError(f"read_many takes several pictures, got {sources!r}; for one there is read")
+        return read_each(self.read, sources, on_error=on_error, workers=workers)
 
-        def attempt(source: Source) -> Reading | FaceValueError:
-            try:
-                return self.read(source)
-            except FaceValueError as error:
-                if on_error == "raise":
-                    raise
-                return error
 
-        count = workers or os.cpu_count() or 1
-        waiting: collections.deque[Future[Reading | FaceValueError]] = collections.deque()
-        with ThreadPoolExecutor(count) as pool:
-            try:
-                for source in sources:
-                    waiting.append(pool.submit(attempt, source))
-                    while waiting and (waiting[0].done() or len(waiting) > 2 * count):
-                        yield waiting.popleft().result()
-                while waiting:
+def read_each(
+    read: Callable[[Source], R],
+    sources: Iterable[Source],
+    *,
+    on_error: Literal["raise", "return"] = "raise",
+    workers: int | None = None,
+) -> Iterator[R | FaceValueError]:
+    """What ``read`` makes of each picture, in order, see ``Reader.read_many``."""
+    if isinstance(sources, str | bytes | os.PathLike):
+        raise TypeError(f"read_many takes several pictures, got {sources!r}; for one there is read")
+
+    def attempt(source: Source) -> R | FaceValueError:
+        try:
+            return read(source)
+        except FaceValueError as error:
+            if on_error == "raise":
+                raise
+            return error
+
+    count = workers or os.cpu_count() or 1
+    waiting: collections.deque[Future[R | FaceValueError]] = collections.deque()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for source in sources:
+                waiting.append(pool.submit(attempt, source))
+                while waiting and (waiting[0].done() or len(waiting) > 2 * count):
                     yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

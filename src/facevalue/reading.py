@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from facevalue.errors import FaceValueError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -123,6 +127,34 @@ class Reading:
 
     def _runners_up(self, top: int | None) -> tuple[Alternative, ...]:
         return self.alternatives if top is None else self.alternatives[: max(top - 1, 0)]
+
+
+def place_point(value: str, number: float | None, decimals: int) -> tuple[str, float | None]:
+    """A reading of digits with its decimal point where the operator says that it stands.
+
+    value: as read, "024816" or "0248.16"; number: the same as a number, with the last drum's tenths, None where it
+    can't be told.  Returns both with that many decimals, ("024.816", 24.816).  Raises FaceValueError where no digit is
+    left before the point.
+    """
+    digits = value.replace(".", "")
+    seen = len(value) - 1 - value.index(".") if "." in value else 0
+    if len(digits) <= decimals:
+        raise FaceValueError(f"{value}: no digit is left before its {decimals} decimals")
+    placed = digits if decimals == 0 else f"{digits[:-decimals]}.{digits[-decimals:]}"
+    if number is None:
+        return placed, None
+    return placed, round(number * 10.0 ** (seen - decimals), decimals + 1)
+
+
+def with_decimals(reading: Reading, decimals: int) -> Reading:
+    """A reading of digits, and its runners-up, with that many decimals.  Raises FaceValueError as ``place_point``."""
+    value, number = place_point(reading.value, reading.number, decimals)
+    assert number is not None
+    others = []
+    for other in reading.alternatives:
+        with contextlib.suppress(FaceValueError):  # a shorter one
+            others.append(Alternative(place_point(other.value, None, decimals)[0], other.confidence))
+    return dataclasses.replace(reading, value=value, number=number, alternatives=tuple(others))
 
 
 _INK = (16, 22, 30)

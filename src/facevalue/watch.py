@@ -24,11 +24,11 @@ from facevalue.ending import Ending, ending_by_signal
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.metrics import DAY_HALF_MINUTES
 from facevalue.reader import Reader, open_reader
-from facevalue.reading import Reading
+from facevalue.reading import Reading, place_point
 from facevalue.watching.history import line_of
 from facevalue.watching.keeper import Backoff, Keeper
 from facevalue.watching.pictures import Album, make_album
-from facevalue.watching.plausibility import Limits, place_point
+from facevalue.watching.plausibility import Limits
 from facevalue.watching.sources import Shot, Source, open_source
 from facevalue.watching.spool import Spool, default_folder, spool_name
 from facevalue.watching.store import Record, Store, StoreGone, entry_of
@@ -74,6 +74,7 @@ class Watch:
         """Read a picture; one that can't be read gives a record that says why."""
         value, number, confidence, uncertain, problem = "", None, 0.0, True, shot.problem
         period: float | None = None
+        model = self.reader.weight.name
         kept: tuple[str | None, bytes | None] = (None, None)
         if shot.rgb is not None:
             try:
@@ -81,6 +82,7 @@ class Watch:
                 kept = self.album.keep(shot, rgb, self.say)
                 reading = self.reader.read(rgb)
                 value, confidence, uncertain = reading.value, reading.confidence, reading.uncertain
+                model = reading.model
                 number = None if math.isnan(reading.number) else reading.number
                 period = period_of(reading, self.instrument)
                 if self.decimals is not None:
@@ -99,7 +101,7 @@ class Watch:
             confidence=round(confidence, 4),
             uncertain=uncertain,
             problem=problem,
-            model=self.reader.weight.name,
+            model=model,
             picture_hash=shot.picture_hash,
             picture_file=kept[0],
             picture=kept[1],

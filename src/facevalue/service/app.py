@@ -32,8 +32,8 @@ from facevalue.reader import Reader
 from facevalue.service.desk import Desk, Wish, choose_weights, quiet_libraries
 from facevalue.service.limits import Settings
 from facevalue.service.log import add_log
-from facevalue.service.page import WEB, Guarded
-from facevalue.service.problems import Refused, answer_with_json
+from facevalue.service.page import WEB, Guarded, HeadAsGet
+from facevalue.service.problems import Refused, answer_with_json, refuse_unknown
 from facevalue.service.runtime import FILES
 from facevalue.service.schema import (
     BODY,
@@ -89,6 +89,7 @@ def make_app(settings: Settings) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Guarded)
     return app
 
@@ -146,6 +147,7 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
             json_schema_extra={"enum": ["clockwise", "counterclockwise"]},
         ),
     ) -> Response:
+        refuse_unknown(request, ("kind", "top", "overlay", "marks", "range", "sweep", "direction"))
         if kind not in desk.readers:
             raise Refused(422, "query", f"kind: there is no {kind!r} here; there are: {', '.join(kinds)}")
         try:

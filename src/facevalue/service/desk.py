@@ -171,7 +171,10 @@ class Desk:
 
 
 def quiet_libraries() -> None:
-    """Keep what Pillow and the form's parser think of odd uploads out of the log: clients could fill it."""
+    """Keep what Pillow and the form's parser think of odd uploads out of the log: clients could fill it.
+
+    What libtiff writes of a damaged TIFF to standard error, a line or two a picture, can't be kept out from here.
+    """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for name in ("PIL", "python_multipart"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from facevalue.errors import FaceValueError
-from facevalue.service.problems import Refused
+from facevalue.service.problems import Refused, refuse_unknown
 from facevalue.service.schema import EntryAnswer, problems
 from facevalue.watching.history import history, parse_since
 from facevalue.watching.store import Entry, parse_url
@@ -53,12 +53,14 @@ def add_log(app: FastAPI, db_url: str, locked: list[Any], unlocked: tuple[int, .
         dependencies=locked,
     )
     async def log(
+        request: Request,
         since: str = Query("7d", max_length=40, description="90m, 2h, 7d, or a date with or without a time"),
         limit: int = Query(1000, ge=1, le=MOST_ENTRIES, description="how many at most: the newest"),
         source: str | None = Query(
             None, min_length=1, max_length=200, pattern=r"^[^\u0000]+$", description="one that is watched, else all"
         ),
     ) -> list[EntryAnswer]:
+        refuse_unknown(request, ("since", "limit", "source"))
         if not db_url:
             raise Refused(404, "address", "no log here; see facevalue serve --log-db")
         start = start_of(since)

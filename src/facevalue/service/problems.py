@@ -12,7 +12,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -38,6 +39,15 @@ class Refused(Exception):
         """As JSON; ``file`` is named where one picture alone was sent."""
         named = {} if self.file is None else {"file": self.file}
         return JSONResponse({**named, "error": self.problem, "code": self.code}, self.status, self.headers)
+
+
+def refuse_unknown(request: Request, known: Sequence[str]) -> None:
+    """Raise Refused for a query that names what nothing here reads, such as a misspelt ``kind``."""
+    for name in request.query_params:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            raise Refused(422, "query", f"{name[:40]!r} is nothing that can be asked for here; {hint}")
 
 
 def answer_with_json(app: FastAPI, count: Callable[[str], None]) -> None:

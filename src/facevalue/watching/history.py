@@ -23,8 +23,9 @@ from facevalue.watching.store import Entry, open_existing
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 CSV_COLUMNS = (
     *("time", "source", "kind", "value", "number", "confidence", "uncertain", "plausible", "why"),
-    *("good_value", "good_number", "model", "picture_hash", "picture_file"),
+    *("good_value", "good_number", "model", "identity", "picture_hash", "picture_file"),
 )
+OF_FILE = re.compile(r"(.+) [0-9a-f]{16}")  # identity of a picture of a folder: its name, and of its content
 
 
 def history(
@@ -52,11 +53,16 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 
 def line_of(entry: Entry) -> str:
-    """``time  value  confidence``, of a reading that was not believed why, and what is believed in its place."""
+    """``time  value  confidence``, of a reading that was not believed why, and what is believed in its place.
+
+    Of a picture in a folder its name too.
+    """
     value = entry.value or "-"
     if entry.uncertain and "?" not in value and not entry.why:
         value += " ?"
     line = f"{entry.time.astimezone().isoformat(' ', 'seconds')}  {value}  {entry.confidence:.0%}"
+    if file := OF_FILE.fullmatch(entry.identity):
+        line += f"  {file[1]}"
     if entry.why and entry.plausible:
         return f"{line}  ({entry.why})"
     if entry.why or entry.uncertain:

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from facevalue.errors import FaceValueError
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -42,23 +40,6 @@ class Verdict:
     plausible: bool
     why: str
     good: Good | None
-
-
-def place_point(value: str, number: float | None, decimals: int) -> tuple[str, float | None]:
-    """A reading of digits with its decimal point where the operator says that it stands.
-
-    value: as read, "024816" or "0248.16"; number: the same as a number, with the last drum's tenths, None where it
-    can't be told.  Returns both with that many decimals, ("024.816", 24.816).  Raises FaceValueError where no digit is
-    left before the point.
-    """
-    digits = value.replace(".", "")
-    seen = len(value) - 1 - value.index(".") if "." in value else 0
-    if len(digits) <= decimals:
-        raise FaceValueError(f"{value}: no digit is left before its {decimals} decimals")
-    placed = digits if decimals == 0 else f"{digits[:-decimals]}.{digits[-decimals:]}"
-    if number is None:
-        return placed, None
-    return placed, round(number * 10.0 ** (seen - decimals), decimals + 1)
 
 
 def last_unit(value: str) -> float:

@@ -21,6 +21,7 @@ from typing import Protocol
 from facevalue.camera import Frame, camera_number, import_cv2, name_source, read_frames
 from facevalue.ending import Ending
 from facevalue.errors import FaceValueError, PictureError
+from facevalue.files import plain
 from facevalue.images import EXTENSIONS, RGB, open_picture
 from facevalue.snapshots import LARGEST_BYTES, Snapshots
 
@@ -83,7 +84,7 @@ def open_source(
         if scheme.lower() in ("http", "https"):
             return SnapshotSource(text, name or name_source(text), every_seconds)
         return CameraSource(text, name or name_source(text), every_seconds, ending)
-    path = Path(os.path.realpath(text))
+    path = Path(os.path.abspath(text))  # a link is followed at each look, as it may lead elsewhere by then
     name = name or plain(str(path))
     if path.is_dir() or (path.is_file() and path.suffix.lower() in EXTENSIONS):
         return FolderSource(path, name, every_seconds)
@@ -92,11 +93,6 @@ def open_source(
     if path.exists():
         return CameraSource(str(path), name, every_seconds, ending)
     raise FaceValueError(f"{text}: no such camera, folder, video or address")
-
-
-def plain(text: str) -> str:
-    """A file's name as text that every database takes."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def slot_of(when: datetime, every_seconds: float) -> str:

@@ -71,7 +71,8 @@ export function makeReading(weight, seen, pictureScale) {
   const value = valueAt(placed, localDirection(both.needle));
   const isOff = degreesBeyond(placed, localDirection(both.needle)) > OFF_DEGREES;
   const confidence = isOff ? 0 : confidenceOf(weight.calibration, features(seen));
-  const spare = (1 - confidence) / Math.max(1 - mass, 1e-6);
+  const sum = others.reduce((total, [, share]) => total + share, 0);
+  const spare = (1 - confidence) / Math.max(1 - mass, sum, 1e-6);
   const rounded = (degrees) => Number(degrees.toFixed(1));
   const text = valueText(seen, value);
   const shares = new Map();
