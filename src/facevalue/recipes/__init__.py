@@ -131,7 +131,8 @@ class Recipe:
         """The recipe that ``to_json`` wrote. Raises ModelError for one whose settings this version does not know."""
         try:
             fields: dict[str, Any] = dict(json.loads(text))
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+            values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+            return cls(**values)
         except (TypeError, ValueError) as error:
             raise ModelError(f"a recipe of another version of facevalue ({error})") from error
 
