@@ -97,6 +97,17 @@ def times_and_values(result: Result) -> list[list[str]]:
     return [line.split()[:2] for line in result.stdout.splitlines()]
 
 
+def test_the_point_of_a_counter_is_where_the_operator_says(folder: Path) -> None:
+    with Image.open(Path(__file__).parent.parent / "docs" / "counter.jpg") as counter:
+        picture = np.asarray(counter.convert("RGB"))[: counter.height // 2 * 2, : counter.width // 2 * 2]
+    write_video(folder / "counter.avi", [picture] * 2, fps=4)
+    placed = run("counter.avi", "--kind", "digits", "--decimals", "3", "--count", "1", "--json")
+    assert json.loads(placed.stdout)["value"] == "024.816"
+    none_left = run("counter.avi", "--kind", "digits", "--decimals", "7", "--all")
+    assert (none_left.exit_code, none_left.stdout) == (0, "")
+    assert none_left.stderr.count("no digit is left before its 7 decimals") == 1  # told once
+
+
 # ---- a video in the camera's place -----------------------------------------------------------------------------------
 
 

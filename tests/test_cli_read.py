@@ -366,6 +366,14 @@ def test_a_pipe_is_read_once_and_drawn_on(folder: Path) -> None:
     writer.join()
     assert (result.exit_code, result.stdout) == (0, "pipe  10:09  97%\n")
     assert Path("out/pipe.jpg").exists()
+    os.rename("pipe", "pipe.png")
+    writer = threading.Thread(target=Path("pipe.png").write_bytes, args=(Path("bright.png").read_bytes(),))
+    writer.start()
+    result = run("pipe.png", "--overlay", ".")
+    writer.join()
+    assert result.exit_code == 2
+    assert "--overlay . would write over pipe.png, which is read" in result.stderr
+    assert Path("pipe.png").is_fifo()
 
 
 def test_a_folder_that_is_not_there_has_no_overlay(folder: Path) -> None:
@@ -592,7 +600,7 @@ def test_the_weight_tells_hours_and_minutes() -> None:
     assert not {"hours", "minutes"} & reading.to_dict().keys()
 
 
-def test_the_operator_knows_where_the_point_stands() -> None:
+def test_the_operator_knows_where_the_point_stands(tmp_path: Path) -> None:
     counter = ROOT / "docs" / "counter.jpg"
     plain = json.loads(run(str(counter), "--kind", "digits", "--json").stdout)
     placed = json.loads(run(str(counter), "--kind", "digits", "--json", "--decimals", "3").stdout)
@@ -600,6 +608,8 @@ def test_the_operator_knows_where_the_point_stands() -> None:
     assert placed["value"] == f"{digits[:-3]}.{digits[-3:]}"
     assert placed["number"] == pytest.approx(int(digits) / 1000, abs=0.001)
     assert [other["value"][-4] for other in placed["alternatives"]] == ["."] * len(placed["alternatives"])
+    Image.new("RGB", (60, 20), "white").save(tmp_path / "blank.png")
+    assert run(str(tmp_path / "blank.png"), "--kind", "digits", "--decimals", "3").exit_code == 0  # a ? and no error
     none_left = run(str(counter), "--kind", "digits", "--decimals", "8")
     assert (none_left.exit_code, none_left.stdout) == (1, "")
     assert "no digit is left before its 8 decimals" in none_left.stderr

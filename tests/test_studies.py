@@ -302,9 +302,13 @@ def test_results_are_kept_and_told_though_a_figure_wants_pictures_that_are_not_h
 def test_of_two_measurements_the_one_here_stays(finished: Path, tmp_path: Path) -> None:
     name = next(path.parent.name for path in finished.glob("runs/*/measured.json"))
     (tmp_path / "runs" / name).mkdir(parents=True)
-    (tmp_path / "runs" / name / "measured.json").write_text("mine")
+    for file in ("measured.json", "readings.csv"):
+        (tmp_path / "runs" / name / file).write_text("mine")
     assert elsewhere.take_results(tmp_path, [finished]) == 3
     assert (tmp_path / "runs" / name / "measured.json").read_text() == "mine"
+    (tmp_path / "runs" / name / "readings.csv").unlink()  # then it is no measurement any more
+    assert elsewhere.take_results(tmp_path, [finished]) == 1
+    assert (tmp_path / "runs" / name / "measured.json").read_text() != "mine"
 
 
 def test_a_network_whose_parameters_stayed_elsewhere_is_passed_over(
@@ -320,13 +324,14 @@ def test_a_network_whose_parameters_stayed_elsewhere_is_passed_over(
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
     hostile = tmp_path / "hostile.zip"
     with zipfile.ZipFile(hostile, "w") as archive:
-        for name in ("../runs/a-1/measured.json", "runs/../measured.json", "/runs/b-1/measured.json"):
+        for name in ("../runs/a-1/diverged.json", "runs/../diverged.json", "/runs/b-1/diverged.json"):
             archive.writestr(name, "{}")
         archive.writestr("runs/c-1/other.json", "{}")
-        archive.writestr("runs/d-1/measured.json", "{}")
+        archive.writestr("runs/d-1/diverged.json", "{}")
+        archive.writestr("runs/e-1/measured.json", "{}")  # without its readings
     assert elsewhere.take_results(tmp_path / "here", [hostile]) == 2
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"hostile.zip", "here/runs/b-1/measured.json", "here/runs/d-1/measured.json"}
+    assert written == {"hostile.zip", "here/runs/b-1/diverged.json", "here/runs/d-1/diverged.json"}
 
 
 def locked_archive() -> bytes:

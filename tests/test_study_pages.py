@@ -44,6 +44,7 @@ def study(tmp_path: Path) -> Path:
     (folder / "figures").mkdir(parents=True)
     (folder / "runs" / "ours-1").mkdir(parents=True)
     (folder / "runs" / "ours-1" / "measured.json").write_text("{}")
+    (folder / "runs" / "ours-1" / "readings.csv").write_text("test,record,label,read,confidence\n")
     (folder / "report.md").write_text(REPORT)
     (folder / "results.csv").write_text("study,budget\ndigits,full\n")
     Image.new("RGB", (40, 30), "white").save(folder / "figures" / "learning.png")

@@ -451,16 +451,29 @@ def stored() -> None:
     watch("pictures", "--once", "--name", "cellar")
 
 
-def test_a_link_is_followed_at_each_look() -> None:
-    """As cameras have it that keep ``last.png`` on the newest."""
+@pytest.mark.parametrize("link", ["last.png", "latest"])
+def test_a_link_is_followed_at_each_look(link: str) -> None:
+    """As cameras have it that keep ``last.png``, or ``latest``, on the newest."""
     put(Path("pictures"), "one.png", "004217", 0)
     put(Path("pictures"), "two.png", "004218", 60)
-    Path("last.png").symlink_to("pictures/one.png")
-    assert "  004217  " in watch("last.png", "--once").stdout
-    Path("last.png").unlink()
-    Path("last.png").symlink_to("pictures/two.png")
-    assert "  004218  " in watch("last.png", "--once").stdout
-    assert {json.loads(line)["source"] for line in log("--json").stdout.splitlines()} == {str(Path.cwd() / "last.png")}
+    Path(link).symlink_to("pictures/one.png")
+    assert "  004217  " in watch(link, "--once").stdout
+    Path(link).unlink()
+    Path(link).symlink_to("pictures/two.png")
+    assert "  004218  " in watch(link, "--once").stdout
+    assert {json.loads(line)["source"] for line in log("--json").stdout.splitlines()} == {str(Path.cwd() / link)}
+
+
+def test_a_folder_has_one_name_whatever_the_way_there() -> None:
+    put(Path("pictures"), "one.png", "004217", 0)
+    Path("way").symlink_to("pictures")
+    assert "  004217  " in watch("way", "--once").stdout
+    assert watch("pictures", "--once").stdout == ""
+
+
+def test_a_name_that_is_no_text_stays_one_line_in_the_log() -> None:
+    put(Path("pictures"), "two\nlines\x1b.png", "004217", 0)
+    assert watch("pictures", "--once").stdout.splitlines()[0].endswith("  two\\nlines\\x1b.png")
 
 
 @pytest.mark.usefixtures("stored")

@@ -469,7 +469,7 @@ def camera_command(
                 reading = reading if decimals is None else with_decimals(reading, decimals)
             except FaceValueError as error:
                 if instrument is None and isinstance(error, PictureError):
-                    raise  # else it does not show, or has too few digits before the point
+                    raise  # else no instrument is seen, or no digit before the decimals
                 if str(error) != complaint:
                     say(f"{frame.time_text()}  {error}")
                 complaint = str(error)

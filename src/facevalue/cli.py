@@ -26,6 +26,7 @@ import click
 from facevalue import __version__
 from facevalue.cli_instruments import instrument
 from facevalue.errors import FaceValueError, MissingExtraError, PictureError, SettingError, StoppedError
+from facevalue.texts import plain, printable
 
 if TYPE_CHECKING:
     from facevalue.camera import Crop
@@ -43,7 +44,7 @@ class Refusal(click.ClickException):
 
 
 TYPED = "facevalue.typed"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -270,7 +271,6 @@ def read(
     truth = None if truth_text is None else parse_truth(kind, truth_text, scale)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
-        from facevalue.files import plain
         from facevalue.images import Source, open_picture
         from facevalue.page import Page, read_page
         from facevalue.reader import open_reader, read_each
@@ -344,12 +344,11 @@ def find_pictures(paths: Iterable[str]) -> Iterator[Picture]:
                 yield from (Picture(str(file), file, file.relative_to(path)) for file in found)
 
 
-def read_once(path: str) -> str | bytes | PictureError:
+def read_once(path: str) -> str | bytes:
     """The path, and of a pipe, which can't be opened again to draw on, what comes out of it."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # which opening it will say
         return Path(path).read_bytes() if stat.S_ISFIFO(os.stat(path).st_mode) else path
-    except OSError as error:
-        return path if isinstance(error, FileNotFoundError) else PictureError(error.strerror or str(error), path)
+    return path
 
 
 def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
@@ -360,7 +359,7 @@ def place_overlays(pictures: list[Picture], folder: Path) -> dict[int, Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.UsageError(f"--overlay {folder} can't be made: {error.strerror}") from error
-    read_from = {os.path.realpath(picture.source) for picture in pictures if isinstance(picture.source, str | Path)}
+    read_from = {os.path.realpath(picture.name) for picture in pictures if picture.name != "-"}
     places: dict[int, Path] = {}
     taken: set[Path] = set()
     for index, picture in enumerate(pictures):
@@ -529,11 +528,6 @@ def minutes_off(value: str, truth: int) -> int:
     from facevalue.metrics import minutes_apart
 
     return round(float(minutes_apart(parse_time(value), truth)))
-
-
-def printable(text: str) -> str:
-    """The text on one line, whatever a file's name may hold."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 # ---- camera ----------------------------------------------------------------------------------------------------------

@@ -100,11 +100,6 @@ def claimed(folder: Path, name: str = "lock", wait: bool = False) -> Iterator[bo
         yield True
 
 
-def plain(text: str) -> str:
-    """A file's name as text that every database and every reader of JSON takes: other bytes as ``\\xff``."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def write_picture(path: Path, rgb: RGB) -> None:
     """Write a picture (H, W, 3) uint8 as PNG where the suffix says so, else as JPEG; it says that it is ours.
 

@@ -208,7 +208,7 @@ def _from_stream(stream: IO[bytes], max_pixels: int, at_least_px: int | None) ->
     with _identify(seekable) as image:
         width, height = image.size
         _check_size((width, height), max_pixels)
-        if at_least_px is not None:
+        if at_least_px is not None and image.format != "HEIF":  # which would give the thumbnail in it
             image.draft(None, (at_least_px, at_least_px))
         scale = width / image.width, height / image.height
         rgb = _to_rgb(image)

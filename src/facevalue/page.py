@@ -11,7 +11,7 @@ NumPy and Pillow only. All finding is done at about 1,500 px; boxes are in pixel
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -709,15 +709,6 @@ def read_page(reader: ReadsDigits, source: Source, *, prepare: Prepare = "crop")
         model=readings[0].model if readings else getattr(weight, "name", ""),
         milliseconds=(time.perf_counter() - began) * 1e3,
     )
-
-
-def read_pages(reader: ReadsDigits, sources: Iterable[Source]) -> Iterator[Page | FaceValueError]:
-    """Read pages one after the other; the FaceValueError of one that can't be read comes in its place."""
-    for source in sources:
-        try:
-            yield read_page(reader, source)
-        except FaceValueError as error:
-            yield error
 
 
 # ---- overlay ---------------------------------------------------------------------------------------------------------

@@ -147,7 +147,12 @@ def place_point(value: str, number: float | None, decimals: int) -> tuple[str, f
 
 
 def with_decimals(reading: Reading, decimals: int) -> Reading:
-    """A reading of digits, and its runners-up, with that many decimals.  Raises FaceValueError as ``place_point``."""
+    """A reading of digits, and its runners-up, with that many decimals; one of no digits as it is.
+
+    Raises FaceValueError as ``place_point``.
+    """
+    if reading.value == "?":
+        return reading
     value, number = place_point(reading.value, reading.number, decimals)
     assert number is not None
     others = []

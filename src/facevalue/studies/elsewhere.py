@@ -16,13 +16,13 @@ import sys
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from facevalue.errors import SettingError
 from facevalue.files import make_folder, write_whole
 
-MEASURED = ("readings.csv", "diverged.json", "measured.json")  # the last one says that the others are there
+MEASURED = READINGS, DIVERGED, SCORES = ("readings.csv", "diverged.json", "measured.json")
 SEARCH = "search.db"
 KEPT = re.compile(rf"(?:.*/)?(?:(runs/[\w.+-]+)/({'|'.join(map(re.escape, MEASURED))})|({re.escape(SEARCH)}))")
 LARGEST_BYTES = 1 << 28  # of one file that is taken
@@ -53,7 +53,7 @@ def take_results(out: Path, sources: Iterable[Path]) -> int:
         found = files_of(source)
         for folder, files in by_run(found).items():
             run = out / folder
-            if any((run / name).exists() for name in MEASURED[1:]):
+            if is_whole({name for name in MEASURED if (run / name).exists()}):
                 continue
             make_folder(run)
             for name in MEASURED:
@@ -75,13 +75,18 @@ def take_results(out: Path, sources: Iterable[Path]) -> int:
 
 
 def by_run(found: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
-    """Files by the folder of their run, of those that are measured or diverged."""
+    """Files by the folder of their run, of those that are measured, with their readings, or diverged."""
     runs: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
     for name, content in found.items():
         folder, _, file = name.rpartition("/")
         if folder:
             runs[folder][file] = content
-    return {folder: files for folder, files in runs.items() if files.keys() & set(MEASURED[1:])}
+    return {folder: files for folder, files in runs.items() if is_whole(files.keys())}
+
+
+def is_whole(files: Collection[str]) -> bool:
+    """Whether the files of a run tell what became of it."""
+    return DIVERGED in files or {READINGS, SCORES} <= set(files)
 
 
 def files_of(source: Path) -> dict[str, bytes]:

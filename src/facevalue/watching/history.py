@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facevalue.errors import FaceValueError, MissingExtraError
 from facevalue.files import told_as_ours, unfinished_file
+from facevalue.texts import printable
 from facevalue.watching.store import Entry, open_existing
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -25,7 +26,7 @@ CSV_COLUMNS = (
     *("time", "source", "kind", "value", "number", "confidence", "uncertain", "plausible", "why"),
     *("good_value", "good_number", "model", "identity", "picture_hash", "picture_file"),
 )
-OF_FILE = re.compile(r"(.+) [0-9a-f]{16}")  # identity of a picture of a folder: its name, and of its content
+OF_FILE = re.compile(r"(.+) [0-9a-f]{16}", re.DOTALL)  # identity of a picture of a folder: its name, and of its content
 
 
 def history(
@@ -62,7 +63,7 @@ def line_of(entry: Entry) -> str:
         value += " ?"
     line = f"{entry.time.astimezone().isoformat(' ', 'seconds')}  {value}  {entry.confidence:.0%}"
     if file := OF_FILE.fullmatch(entry.identity):
-        line += f"  {file[1]}"
+        line += f"  {printable(file[1])}"
     if entry.why and entry.plausible:
         return f"{line}  ({entry.why})"
     if entry.why or entry.uncertain:

@@ -21,9 +21,9 @@ from typing import Protocol
 from facevalue.camera import Frame, camera_number, import_cv2, name_source, read_frames
 from facevalue.ending import Ending
 from facevalue.errors import FaceValueError, PictureError
-from facevalue.files import plain
 from facevalue.images import EXTENSIONS, RGB, open_picture
 from facevalue.snapshots import LARGEST_BYTES, Snapshots
+from facevalue.texts import plain
 
 UNFINISHED_SECONDS = 60.0  # a file that can't be read may still be being written for so long after its last change
 NOTHING_READ = hashlib.sha256().hexdigest()  # the hash of a file that is empty or can't be opened
@@ -84,15 +84,23 @@ def open_source(
         if scheme.lower() in ("http", "https"):
             return SnapshotSource(text, name or name_source(text), every_seconds)
         return CameraSource(text, name or name_source(text), every_seconds, ending)
-    path = Path(os.path.abspath(text))  # a link is followed at each look, as it may lead elsewhere by then
+    path = place_of(text)
     name = name or plain(str(path))
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in EXTENSIONS):
+    ends = path.suffix.lower(), Path(os.path.realpath(path)).suffix.lower()  # of a link the picture that it leads to
+    if path.is_dir() or (path.is_file() and not {*ends}.isdisjoint(EXTENSIONS)):
         return FolderSource(path, name, every_seconds)
     if path.is_file():
         return VideoSource(path, name, every_seconds, ending, begins)
     if path.exists():
         return CameraSource(str(path), name, every_seconds, ending)
     raise FaceValueError(f"{text}: no such camera, folder, video or address")
+
+
+def place_of(text: str) -> Path:
+    """The absolute path.  A link to a picture stays one and is followed at each look: it may lead elsewhere by then."""
+    if os.path.islink(text) and not os.path.isdir(text):
+        return Path(os.path.realpath(os.path.dirname(text)), os.path.basename(text))
+    return Path(os.path.realpath(text))
 
 
 def slot_of(when: datetime, every_seconds: float) -> str:
