@@ -39,6 +39,7 @@ from facevalue.page import (
     normalise,
     read_page,
 )
+from facevalue.reader import read_each
 from facevalue.reading import Alternative, Reading
 from facevalue.sources.datasets import read_idx
 from facevalue.sources.sheets import draw_sheet
@@ -581,6 +582,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stand_in.Reader = TemplateReader  # type: ignore[attr-defined]
     opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
     stand_in.open_reader = opened  # type: ignore[attr-defined]
+    stand_in.read_each = read_each  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
     monkeypatch.chdir(tmp_path)
     write(["358", "071"]).save("page.png")
