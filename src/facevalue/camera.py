@@ -440,12 +440,12 @@ def camera_command(
 ) -> None:
     """Print a line for each new value read, until the video's end, the count, Ctrl-C or SIGTERM.
 
-    source: number of a camera; path of a video or device; address of a stream. every_seconds: between readings, 0
-    for as often as possible. decimals: of digits, as of ``place_point``. instrument: file of a whole meter, read in
-    place of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and
-    passed over. scale: of a dial, see ``Reader``. all_readings: a line for each, not for new values alone. overlay:
-    file or folder for the latest picture. Raises PictureError for a camera or video that fails, and where the last
-    overlay could not be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
+    source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
+    as often as possible.  decimals: of digits, as of ``place_point``.  instrument: file of a whole meter, read in place
+    of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and passed over.
+    scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values alone.  overlay: file or folder
+    for the latest picture.  Raises PictureError for a camera or video that fails, and where the last overlay could not
+    be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
     """
     with contextlib.ExitStack() as stack:
         ending = stack.enter_context(ending_by_signal())
