@@ -6,6 +6,7 @@ shipped weight.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
@@ -31,6 +32,7 @@ from facevalue.cli import describe_truth, judge, main
 from facevalue.errors import FaceValueError, ModelError
 from facevalue.images import open_picture
 from facevalue.reading import Alternative, Reading
+from facevalue.sources.dials import DialSource
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +41,13 @@ class StandInReader:
     """Reads 10:09 off every picture, and is unsure of dark ones."""
 
     def __init__(
-        self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: object = None
+        self,
+        kind: str | None = None,
+        model: str | Path | None = None,
+        threads: int = 1,
+        scale: object = None,
+        digits: int | None = None,
+        decimals: int | None = None,
     ) -> None:
         if model is not None:
             raise ModelError(f"{model}: no such weight file")
@@ -68,8 +76,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder: bright.png, dark.jpg, text.jpg and more/bright.png; the reader is the stand-in."""
     stand_in = types.ModuleType("facevalue.reader")
     stand_in.Reader = StandInReader  # type: ignore[attr-defined]
-    opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
+    opened = lambda kind, model, scale, _, **others: stand_in.Reader(kind, model, scale=scale, **others)  # noqa: E731
     stand_in.open_reader = opened  # type: ignore[attr-defined]
+    stand_in.kind_of_model = lambda model, otherwise: otherwise  # type: ignore[attr-defined]
     stand_in.read_each = read_in_turn  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)
     monkeypatch.chdir(tmp_path)
@@ -86,7 +95,10 @@ def run(*arguments: str, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["read", *arguments], input=stdin, catch_exceptions=False)
 
 
-NO_PICTURE = "text.jpg: not a picture of a format that is read: expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM\n"
+NO_PICTURE = (
+    "text.jpg: not a picture of a format that is read: "
+    "expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF, JPEG 2000 or PPM\n"
+)
 
 
 @pytest.mark.usefixtures("folder")
@@ -119,7 +131,7 @@ NO_PICTURE = "text.jpg: not a picture of a format that is read: expected JPEG, P
             1,
             "bright.png  10:09  97%\n",
             "empty: no pictures in this folder or below it; "
-            "expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM files\n",
+            "expected JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF, JPEG 2000 or PPM files\n",
             id="a folder without pictures",
         ),
     ],
@@ -152,6 +164,29 @@ def test_json_lines_keep_the_order_and_hold_the_errors() -> None:
     assert [other["value"] for other in dark["alternatives"]] == ["9:51", "10:12"]
     assert len(json.loads(run("--json", "--top", "4", "dark.jpg").stdout)["alternatives"]) == 3
     assert json.loads(run("--json", "--top", "1", "dark.jpg").stdout)["alternatives"] == []
+
+
+def test_a_table_has_a_row_for_each_picture(folder: Path) -> None:
+    (folder / "a,b.png").write_bytes((folder / "bright.png").read_bytes())
+    result = run("bright.png", "text.jpg", "a,b.png", "dark.jpg", "--csv")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [row["file"] for row in rows] == ["bright.png", "text.jpg", "a,b.png", "dark.jpg"]
+    assert [row["value"] for row in rows] == ["10:09", "", "10:09", "10:09"]
+    assert [row["uncertain"] for row in rows] == ["False", "", "False", "True"]
+    assert rows[0] | {"file": "", "error": ""} == {
+        "file": "",
+        "value": "10:09",
+        "number": "609.25",
+        "unit": "",
+        "confidence": "0.973",
+        "uncertain": "False",
+        "model": "clock-1",
+        "milliseconds": "3.1",
+        "error": "",
+    }
+    assert rows[1]["error"].startswith("not a picture of a format that is read")
 
 
 def test_standard_input(folder: Path) -> None:
@@ -312,6 +347,13 @@ def test_truth_tells_hours_and_minutes(truth: str, expected: list[str], monkeypa
         pytest.param(["bright.png", "--crop", "1,2,3"], "is no part of a picture", id="no crop"),
         pytest.param(
             ["bright.png", "--decimals", "2"], "--decimals is of digits, not of a clock", id="decimals of a clock"
+        ),
+        pytest.param(["bright.png", "--digits", "2"], "--digits is of digits, not of a clock", id="digits of a clock"),
+        pytest.param(["bright.png", "--csv", "--json"], "--json does not go with it", id="a table of JSON objects"),
+        pytest.param(["bright.png", "--csv", "--truth", "1:00"], "--truth does not go", id="a table of one truth"),
+        pytest.param(["bright.png", "--csv", "--top", "2"], "--top does not go with it", id="a table of runners-up"),
+        pytest.param(
+            ["bright.png", "--csv", "--page", "--kind", "digits"], "--page does not go with it", id="a table of pages"
         ),
     ],
 )
@@ -613,6 +655,43 @@ def test_the_operator_knows_where_the_point_stands(tmp_path: Path) -> None:
     none_left = run(str(counter), "--kind", "digits", "--decimals", "8")
     assert (none_left.exit_code, none_left.stdout) == (1, "")
     assert "no digit is left before its 8 decimals" in none_left.stderr
+
+
+def test_the_operator_knows_how_many_digits_there_are() -> None:
+    counter = str(ROOT / "docs" / "counter.jpg")
+    told = run(counter, "--kind", "digits", "--digits", "6").stdout
+    assert told == run(counter, "--kind", "digits").stdout
+    assert "?" not in told
+    line = run(counter, "--kind", "digits", "--digits", "7").stdout
+    value, mark, sure = line.split("   ")[0].split()[1:]
+    assert (len(value.replace(".", "")), mark, sure) == (6, "?", "0%")
+    too_few = run(counter, "--kind", "digits", "--digits", "3", "--decimals", "3")
+    assert (too_few.exit_code, too_few.stdout) == (2, "")
+    assert "3 of 3 digits leave none before the point" in too_few.stderr
+
+
+def test_the_kind_is_that_of_the_model() -> None:
+    counter = str(ROOT / "docs" / "counter.jpg")
+    assert run(counter, "--model", "digits-3").stdout == run(counter, "--kind", "digits").stdout
+    assert facevalue.read(counter, model="digits-3").kind == "digits"
+    assert facevalue.read(ROOT / "docs" / "clock.jpg").kind == "clock"
+    other = run(counter, "--model", "digits-3", "--kind", "clock")
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert "a weight for 'digits', where one for 'clock' was expected" in other.stderr
+
+
+def test_a_dial_without_a_range_is_said_to_be_taken_for_ten() -> None:
+    gauge, note = str(ROOT / "docs" / "gauge.jpg"), "taken for a scale of 0 to 10"
+    assert run(gauge, gauge, "--kind", "dial").stderr.count(note) == 1
+    assert note not in run(gauge, "--kind", "dial", "--range", "0:16").stderr
+    meter = next(  # a wheel of ten, all the way round
+        picture
+        for picture in DialSource(size_px=128, meters=1.0, empty=0.0, careful=1.0).batch(1, 0, 16).pictures
+        if (scale := facevalue.read(picture, kind="dial").scale) and scale.full
+    )
+    sent = io.BytesIO()
+    Image.fromarray(meter).save(sent, "PNG")
+    assert note not in run("-", "--kind", "dial", stdin=sent.getvalue()).stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")

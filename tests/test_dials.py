@@ -332,19 +332,23 @@ def test_the_index_says_what_the_pictures_show(tmp_path: Path) -> None:
         with Image.open(tmp_path / "out" / row["file"]) as picture:
             assert picture.size == (40, 40)
         assert 0 <= float(row["label"]) <= 100
-        assert row["clockwise"] in ("0", "1", "")
+        assert row["clockwise"] in ("0", "1")
         assert row["start_degrees"] and row["end_degrees"]
 
 
 def test_the_index_holds_no_dial_whose_value_nobody_can_tell(tmp_path: Path) -> None:
-    """Of full turns the zero and the way must be seen; a turn's two ends are one."""
+    """The scale's ends and the way in which values rise must be seen."""
     out = tmp_path / "out"
     assert CliRunner().invoke(main, ["synth", "dials", str(out), "--n", "300", "--size", "24"]).exit_code == 0
     batches = [DialSource(size_px=24, empty=0.0).batch(1, step, 64) for step in range(8)]
-    hidden = sum(int(np.isnan(one.start).sum() + (np.isnan(one.clockwise) & (one.full == 1)).sum()) for one in batches)
-    assert hidden > 10
-    for row in csv.DictReader((out / "labels.csv").read_text().splitlines()):
-        assert row["clockwise"] or row["start_degrees"] != row["end_degrees"]
+    told = np.concatenate([one.told() for one in batches])
+    hidden = np.concatenate([np.isnan(one.start) | np.isnan(one.clockwise) for one in batches])
+    assert (told == ~hidden).all()
+    assert hidden.sum() > 10
+    rows = list(csv.DictReader((out / "labels.csv").read_text().splitlines()))
+    fractions = np.concatenate([one.fraction for one in batches])[told][:300]
+    assert [row["label"] for row in rows] == [f"{100 * fraction:.2f}" for fraction in fractions]
+    assert all(row["clockwise"] and row["start_degrees"] and row["end_degrees"] for row in rows)
 
 
 # ---- looking and reading, with a network that says what it is told
@@ -482,7 +486,8 @@ def test_a_reading_of_another_kind_is_no_dial() -> None:
     ("options", "said"),
     [
         (["--kind", "clock", "--range", "0:10"], "a scale is for dials"),
-        (["--kind", "dial", "--range", "0-10"], "expected two numbers with a colon"),
+        (["--kind", "dial", "--range", "0-10"], "range '0-10': expected two numbers with a colon"),
+        (["--kind", "dial", "--sweep", "9"], "sweep '9': expected two numbers with a colon"),
         (["--kind", "dial", "--range", "5:5"], "two different numbers"),
         (["--kind", "dial", "--sweep", "0:400"], "at most a full turn"),
         (["--kind", "dial", "--sweep", "0:nan"], "a sweep from 0 to nan degrees"),

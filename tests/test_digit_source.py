@@ -29,6 +29,7 @@ from facevalue.sources import datasets, lettering, paint
 from facevalue.sources.digits import (
     BLANK_CONTRAST,
     LEFT_OUT_METERS,
+    MNIST_CELL,
     SHARES,
     DigitBatch,
     DigitSource,
@@ -36,11 +37,12 @@ from facevalue.sources.digits import (
     draw_empty,
     meter_digits,
     meter_of,
+    mnist_crop,
     open_four,
     roughened,
     with_flag,
 )
-from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
+from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, THINNEST, Row
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = os.environ.get("FACEVALUE_DATA")
@@ -319,6 +321,39 @@ def test_cells_lie_on_the_digits(black: int, monkeypatch: pytest.MonkeyPatch) ->
     assert np.median(found) > 80
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_cells_of_small_leaning_digits_lie_on_their_segments(seed: int) -> None:
+    """Small digits stand on the foot of the row, where the slant has moved it: their cells go with them."""
+    drawn: list[tuple[float, float]] = []
+    rnd = Random(f"small {seed}")
+    while True:
+        row = lettering.segment_row(rnd, [8] * 4, small_last=1.0)
+        if row.extents()[-1][0] > 30:
+            break
+
+    class Canvas:
+        """Notes where on the row each digit's outline is drawn."""
+
+        def __init__(self, canvas: skia.Canvas) -> None:
+            self.canvas = canvas
+
+        def drawPath(self, path: skia.Path, pen: skia.Paint) -> None:
+            outline = skia.Path(path)
+            outline.transform(self.canvas.getTotalMatrix())
+            bounds = outline.getBounds()
+            drawn.append((bounds.left(), bounds.right()))
+            self.canvas.drawPath(path, pen)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.canvas, name)
+
+    row.paint(Canvas(skia.Surface(800, 200).getCanvas()))  # type: ignore[arg-type]
+    for left, right in row.cells:
+        nearest = min(drawn, key=lambda ends: abs(sum(ends) - left - right))
+        width = right - left
+        assert sum(nearest) / 2 == pytest.approx((left + right) / 2, abs=0.06 * width)
+
+
 # ---- the rows themselves
 
 
@@ -516,6 +551,24 @@ def test_labels_of_real_rows(data: Path) -> None:
     assert {0.0, 3.3, 9.9, 1.0, 7.0} <= {round(place, 1) for place in places}
 
 
+def test_the_cell_of_a_cut_out_digit_is_its_ink(data: Path) -> None:
+    """As high as the picture; as wide as the ink, or as a one's cell."""
+    rnd, seen = Random(4), 0
+    for _ in range(300):
+        crop = mnist_crop(rnd, data)
+        left, right, top, bottom = crop.cell
+        if crop.cell == MNIST_CELL or set(np.unique(crop.rgb)) != {0, 255} or crop.rgb[:, 0].any():
+            continue
+        ink = crop.rgb[..., 0] > 0
+        x = np.flatnonzero(ink.any(axis=0)) / ink.shape[1]
+        assert (top, bottom) == (0, 1)
+        assert left - 0.1 <= x[0]
+        assert x[-1] <= right + 0.1
+        assert right - left == pytest.approx(max(x[-1] - x[0] + 1 / ink.shape[1], THINNEST), abs=0.2)
+        seen += 1
+    assert seen > 10
+
+
 def test_empty_pictures_have_no_digits(data: Path) -> None:
     batch = only("empty", data).batch(1, 0, 40)
     check_labels(batch)
@@ -548,6 +601,8 @@ def test_meters_that_are_left_out_are_never_shown(data: Path) -> None:
     ("name", "meter"),
     [
         ("collected/a/20240102/07", "collected/a"),
+        ("collected/a/20240102", "collected/a"),
+        ("collected/a_20240102/20240103", "collected/a_20240102"),
         ("collected/a", "collected/a"),
         ("collected/2024/07", "collected/2024/07"),
         ("", ""),

@@ -118,6 +118,12 @@ def test_the_value_is_scored_and_not_the_number(labelled: Callable[[str], Path])
     assert scores["mean"] == 1.0
 
 
+def test_a_number_that_rounds_to_twelve_is_noon(labelled: Callable[[str], Path]) -> None:
+    noon = Reading("clock", "12:00", 719.998, 0.9, False)
+    scores = evaluate(FakeReader({"p1.png": noon}), labelled("file,label\np1.png,10:09\n"))
+    assert [row["number"] for row in scores["worst"]] == [0.0] == [noon.to_dict()["number"]]
+
+
 def test_unreadable_pictures_count_as_the_worst_miss(
     labelled: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -355,3 +355,11 @@ def test_pixels_of_32_bits_are_refused_beyond_those_of_16() -> None:
     assert (open_picture(within) == 255).all()
     with pytest.raises(PictureError, match="32-bit pixels have no known range"):
         open_picture(Image.fromarray(np.full((20, 20), 65536, np.int32)))
+
+
+def test_pixels_of_32_bits_that_fit_into_eight_are_those_of_eight() -> None:
+    grey = np.arange(256, dtype=np.int32).reshape(16, 16)
+    assert (open_picture(Image.fromarray(grey))[..., 0] == grey).all()
+    assert (open_picture(saved(Image.fromarray(grey), "TIFF"))[..., 0] == grey).all()
+    dark = saved(Image.fromarray(grey.astype(np.uint16)), "PNG")  # which has a range
+    assert open_picture(dark).max() == 1

@@ -239,6 +239,32 @@ def test_of_looks_that_count_differently_those_that_are_surer_together_count(
     assert np.array(marks["digit 1"]).mean(axis=0) == pytest.approx([139.5, 89.5], abs=6)  # wherever it was seen
 
 
+@pytest.mark.parametrize(
+    ("doubt", "most", "expected", "looks", "kept", "reason"),
+    [
+        (0.3, [3, 2, 2, 2, 3, 2], 3, 6, 3, "two of six looks see as many as there are, which outweighs the others"),
+        (0.0, [2, 3, 3, 3, 3, 3], 3, 6, 3, "however sure the first look is of two"),
+        (0.0, [3], 3, 1, 3, "a sure look at as many is enough"),
+        (0.3, [2], 3, 6, 2, "no look sees as many: what was seen"),
+    ],
+)
+def test_how_many_digits_there_are_decides_which_looks_count(
+    doubt: float, most: list[int], expected: int, looks: int, kept: int, reason: str
+) -> None:
+    rgb, _ = row_of(3, size=(400, 200), first=(140, 90), step=(60, 0), digit=(36, 60))
+    weight: Any = ColourWeight(doubt)
+    weight.most = most
+    seen = look(weight, rgb, expected)
+    assert len(weight.seen) == looks, reason
+    assert seen.number.text() == "012"[:kept], reason
+    reading = make_reading(weight, seen, (1.0, 1.0), began=0.0)
+    if kept != expected:
+        assert (reading.confidence, reading.uncertain) == (0.0, True)
+        assert make_reading(weight, look(weight, rgb), (1.0, 1.0), began=0.0).confidence > 0.1  # where it isn't known
+    else:
+        assert reading.confidence > 0.1
+
+
 def test_a_single_digit_is_looked_at_twice_at_most() -> None:
     rgb, _ = row_of(1, size=(80, 80), first=(40, 40), step=(60, 0), digit=(36, 60))
     weight: Any = ColourWeight(0.6)

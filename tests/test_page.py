@@ -580,7 +580,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder with page.png and blank.png; the reader is the stand-in."""
     stand_in = types.ModuleType("facevalue.reader")
     stand_in.Reader = TemplateReader  # type: ignore[attr-defined]
-    opened = lambda kind, model, scale, _: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
+    opened = lambda kind, model, scale, _, **others: stand_in.Reader(kind, model, scale=scale)  # noqa: E731
     stand_in.open_reader = opened  # type: ignore[attr-defined]
     stand_in.read_each = read_each  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "facevalue.reader", stand_in)

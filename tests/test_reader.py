@@ -21,7 +21,8 @@ import facevalue
 from facevalue.calibration import Calibration
 from facevalue.codecs import Floats
 from facevalue.codecs.clock import HALF_MINUTES, ClockBelief, ClockNeedles, format_time
-from facevalue.errors import FaceValueError, ModelError, PictureError
+from facevalue.codecs.dial import Scale
+from facevalue.errors import FaceValueError, ModelError, PictureError, SettingError
 from facevalue.images import warp, whole_picture
 from facevalue.look_clock import FILL, Look, look, make_reading
 from facevalue.metrics import is_right
@@ -432,13 +433,44 @@ def test_what_is_no_weight_is_refused(
 
 
 def test_an_unknown_kind_names_what_there_is() -> None:
-    with pytest.raises(ModelError, match=r"no weight for 'tower' is shipped yet.*clock"):
+    with pytest.raises(ModelError, match="unknown kind 'tower'; there are clock, dial, digits"):
         Reader("tower")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"kind": "dial", "scale": (0, 16)}, r"scale: expected facevalue.Scale\(0, 16\), got \(0, 16\)"),
+        ({"kind": "clock", "scale": Scale(0, 16)}, "a scale is for dials, not for 'clock'"),
+        ({"kind": "dial", "digits": 4}, "digits are of rows of digits, not of 'dial'"),
+        ({"decimals": 0}, "decimals are of rows of digits, not of 'clock'"),
+        ({"kind": "digits", "digits": 0}, "digits: expected 1 to 8, got 0"),
+        ({"kind": "digits", "digits": 9}, "digits: expected 1 to 8, got 9"),
+        ({"kind": "digits", "decimals": -1}, "decimals: expected 0 to 8, got -1"),
+        ({"kind": "digits", "digits": 3, "decimals": 3}, "3 of 3 digits leave none before the point"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingError, match=says):
+        Reader(**settings)
+
+
+def test_a_reader_that_is_told_more_leaves_the_first_as_it_was() -> None:
+    reader = Reader("digits")
+    counter = Path(__file__).parent.parent / "docs" / "counter.jpg"
+    plain = reader.read(counter)
+    digits = plain.value.replace(".", "")
+    told = reader.told(digits=len(digits), decimals=3)
+    assert told.weight is reader.weight
+    assert told.read(counter).value == f"{digits[:-3]}.{digits[-3:]}"
+    assert not told.read(counter).uncertain
+    assert reader.told(digits=len(digits) + 1).read(counter).uncertain
+    assert reader.read(counter).value == plain.value
 
 
 def test_an_unknown_name_lists_the_shipped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match=r"clock-99: no such weight; .* or a shipped name: "):
+    with pytest.raises(ModelError, match=r"clock-99: no such weight or run; .* or a shipped name: "):
         Reader("clock", "clock-99")
 
 

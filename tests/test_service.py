@@ -107,6 +107,23 @@ def test_a_dial_is_read_on_the_scale_that_is_asked_for(client: TestClient) -> No
     assert (other["scale"]["low"], other["scale"]["high"]) == (0, 10)
 
 
+def test_digits_are_read_as_many_as_there_are_said_to_be(client: TestClient) -> None:
+    def ask(**query: str) -> dict[str, Any]:
+        sent = {"file": (COUNTER.name, COUNTER.read_bytes())}
+        answer: dict[str, Any] = client.post("/v1/read", params={"kind": "digits"} | query, files=sent).json()
+        return answer
+
+    digits = ask()["value"].replace(".", "")
+    placed = ask(digits=str(len(digits)), decimals="3")
+    assert (placed["value"], placed["uncertain"]) == (f"{digits[:-3]}.{digits[-3:]}", False)
+    assert without_time(placed) == as_read_says(COUNTER, "--kind", "digits", "--decimals", "3")
+    one_more = ask(digits=str(len(digits) + 1))
+    assert (one_more["uncertain"], one_more["confidence"]) == (True, 0.0)
+    none_left = ask(decimals="8")
+    assert (none_left["code"], none_left["file"]) == ("picture", COUNTER.name)
+    assert "no digit is left before its 8 decimals" in none_left["error"]
+
+
 def test_a_raw_picture_is_answered_as_standard_input(client: TestClient) -> None:
     answer = client.post("/v1/read", content=CLOCK.read_bytes(), headers={"Content-Type": "image/jpeg"})
     assert answer.status_code == 200
@@ -206,6 +223,9 @@ def form_in(charset: str, name: bytes) -> dict[str, Any]:
         pytest.param(422, "query", "?kind=dial&sweep=left", {"files": FORM}, id="a sweep that is none"),
         pytest.param(422, "query", "?kind=dial&direction=left", {"files": FORM}, id="no way round"),
         pytest.param(422, "query", "?range=0:10", {"files": FORM}, id="a scale of what is no dial"),
+        pytest.param(422, "query", "?digits=4", {"files": FORM}, id="digits of what are none"),
+        pytest.param(422, "query", "?kind=digits&digits=9", {"files": FORM}, id="more digits than are read"),
+        pytest.param(422, "query", "?kind=digits&digits=2&decimals=2", {"files": FORM}, id="no digit before the point"),
         pytest.param(422, "query", "?top=11", {"files": FORM}, id="more values than there are"),
         pytest.param(422, "query", "?overlay=maybe", {"files": FORM}, id="neither yes nor no"),
         pytest.param(404, "address", "ing", {"files": FORM}, id="no such address"),

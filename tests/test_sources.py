@@ -200,6 +200,24 @@ def test_a_hand_points_where_it_is_drawn(family: str, degrees: float) -> None:
     assert 74 < along[dark > 60].max() < 82  # the tip is as far out as the hand is long
 
 
+@pytest.mark.parametrize("tail", ["disc", "crescent", "wide", "taper", "stick"])
+def test_an_open_hand_stays_open_whatever_its_tail(tail: str) -> None:
+    path = hands.cathedral(Random(2), 80, 9)
+    hands.add_tail(path, tail, 18, 9)
+    filled = [path.contains(0, -y) for y in range(81)]
+    assert not any(filled[60:65])  # the opening, above all bars
+    assert path.contains(0, 10)
+    assert path.contains(8.6 * 0.97, -45)  # the frame
+
+
+def test_a_shaft_is_whole_where_it_crosses_a_ring() -> None:
+    path = hands.mirrored([(2, 0), (2, 80)])
+    hands.add_ring(path, 40, 10, 3)
+    assert all(path.contains(0, -y - 0.5) for y in range(80))
+    assert path.contains(8.5, -40)
+    assert not path.contains(5, -40)
+
+
 @pytest.mark.parametrize(
     ("pose", "reason"),
     [

@@ -8,23 +8,27 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
 from conftest import TINY
+from numpy.typing import NDArray
 from PIL import Image
 
-from facevalue import look_dial, restoring, scoring, training, tuning
+from facevalue import look_dial, look_row, restoring, scoring, training, tuning
 from facevalue.checkpoint import read_checkpoint
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.clock import format_time
 from facevalue.codecs.dial import Eccentricity, Scale
+from facevalue.codecs.digits import RowBelief
 from facevalue.errors import LabelError, ModelError, SettingError
 from facevalue.export import export, trained_network
 from facevalue.images import whole_picture
+from facevalue.judging import kind_of
 from facevalue.labels import Labelled
 from facevalue.metrics import paired_difference
 from facevalue.reader import WEIGHTS, Reader, find_weight, load_weight
@@ -152,7 +156,7 @@ def test_digits_are_taught_where_they_stand() -> None:
         label = batch.label(index)
         if label == "NaN":
             continue
-        taught = tuning.teach_row(weight, picture, label)
+        taught = tuning.teach_row(weight, picture, label, drums=True)
         assert len(taught.places) == batch.count[index]
         labels = taught.labels(taught.frames[0], weight.frame_px)
         if np.isnan(labels["cells"]).all():  # too hard for the reader to say where they stand
@@ -164,12 +168,62 @@ def test_digits_are_taught_where_they_stand() -> None:
     assert np.median(off) < 2.5  # of 160 pixels
 
 
+class Counting:
+    """Stands in for a look: as many digits as the picture's first pixel is."""
+
+    def __call__(self, weight: object, rgb: NDArray[np.uint8]) -> Any:
+        count = int(rgb[0, 0, 0])
+        belief = RowBelief(
+            np.zeros((count, 100), np.float32),
+            np.zeros(count, np.float32),
+            float(count),
+            np.zeros(9, np.float32),
+            np.zeros((count, 2), np.float32),
+            np.zeros((count, 2), np.float32),
+        )
+        return look_row.Look(belief, belief.read(), np.eye(3), 1.0), (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "drums"),
+    [
+        pytest.param(["4.2", "9.8", "3.0"], [1, 1, 2], True, id="drums, one of them miscounted"),
+        pytest.param(["4.2", "9.8", "3.0"], [2, 2, 1], False, id="two digits, one of them lost"),
+        pytest.param(["4.2", "9.8", "3.0"], [3, 3, 2], False, id="two digits, and more seen"),
+        pytest.param(["4.2", "12.1", "3.0"], [1, 1, 1], False, id="a label that is no place tells it"),
+    ],
+)
+def test_labels_are_places_of_drums_or_all_of_them_are_digits(
+    labels: list[str], counts: list[int], drums: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_row, "look_at", Counting())
+    weight: Any = SimpleNamespace(frame_px=(160, 32))
+    rows = [Labelled("a.png", Path("a.png"), label, label, "", 2) for label in labels]
+    pictures = [tuning.Own(row, np.full((32, 160, 3), n, np.uint8), "") for row, n in zip(rows, counts, strict=True)]
+    assert tuning.are_drums(weight, pictures) is drums
+    taught = tuning.teach_row(weight, np.full((32, 160, 3), 3, np.uint8), "4.2", drums=drums)
+    assert taught.places.tolist() == ([4.2] if drums else [4, 2])
+    assert taught.point == (-1 if drums else 0)
+
+
+def test_the_command_that_reads_has_all_digits_of_its_numbers(tmp_path: Path) -> None:
+    scale = Scale(12345670, 12345680.5, (0, 360))
+    assert "--range 12345670:12345680.5 --sweep 0:360 " in tuning.command_of(kind_of("dial"), tmp_path, scale)
+
+
+def test_a_time_that_float32_rounds_to_noon_is_twelve(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = load_weight(WEIGHTS / "clock-1.onnx", threads=1)
+    monkeypatch.setattr("facevalue.codecs.clock.ClockBelief.minutes", lambda self: 719.99999)
+    taught = tuning.teach_clock(weight, np.full((64, 64, 3), 200, np.uint8), 0)
+    assert taught.others["seconds"] == 0
+
+
 def test_digits_that_are_not_counted_take_the_places_of_their_siblings() -> None:
     weight = load_weight(WEIGHTS / "digits-3.onnx", threads=1)
     batch = DigitSource((320, 64), shares=(("printed", 1.0),)).batch(8, 0, 1)
     label = batch.label(0)
-    seen = tuning.teach_row(weight, batch.pictures[0], label)
-    lost = tuning.teach_row(weight, np.full_like(batch.pictures[0], 128), label)
+    seen = tuning.teach_row(weight, batch.pictures[0], label, drums=True)
+    lost = tuning.teach_row(weight, np.full_like(batch.pictures[0], 128), label, drums=True)
     assert np.isnan(lost.cells).all()
     assert tuning.with_cells([seen, seen, seen, lost])[3].cells == pytest.approx(seen.cells)
     alone = tuning.with_cells([lost])[0]

@@ -415,7 +415,7 @@ def test_slots(every_seconds: float, slot: str) -> None:
         pytest.param([".", "--begins", "2h"], "--begins says when a video begins; . is none"),
         pytest.param([".", "--begins", "soon"], "'soon' is no time"),
         pytest.param([".", "--db", "mysql://x/y"], "--db: mysql is not supported"),
-        pytest.param([".", "--kind", "clock", "--decimals", "3"], "--decimals and --digits are of digits"),
+        pytest.param([".", "--kind", "clock", "--decimals", "3"], "--decimals is of digits, not of a clock"),
         pytest.param([".", "--once", "--mqtt", "mqtt://home"], "--once ends at once"),
         pytest.param([".", "--mqtt", "home"], "--mqtt: not the address of a broker"),
         pytest.param([".", "--mqtt", "mqtt://home", "--mqtt-topic", "a/#"], "--mqtt-topic 'a/#'"),

@@ -21,21 +21,31 @@ __all__ = ["Reader", "Reading", "Scale", "__version__", "read"]
 
 
 def read(
-    source: Source, *, kind: str = "clock", model: str | Path | None = None, scale: Scale | None = None
+    source: Source,
+    *,
+    kind: str | None = None,
+    model: str | Path | None = None,
+    scale: Scale | None = None,
+    digits: int | None = None,
+    decimals: int | None = None,
 ) -> Reading:
     """Read one picture; the reader is made at the first call and kept.
 
-    source: path, bytes, binary stream, PIL image or array (H, W[, 3 or 4]) uint8.  model: a weight file instead of
-    the shipped one.  scale: of a dial, its range and where its ends lie.  Raises PictureError, ModelError.
+    source: path, bytes, binary stream, PIL image or array (H, W[, 3 or 4]) uint8.  Others as of ``Reader``: kind
+    ``clock`` (also without a kind and a model), ``dial`` or ``digits``; model: a weight file instead of the shipped
+    one; scale: of a dial, its range and where its ends lie; digits, decimals: of digits, how many there are, and behind
+    the point.  Raises PictureError, ModelError, SettingError, all of them FaceValueError.
     """
-    return _reader(kind, model, scale).read(source)
+    return _reader(kind, model, scale, digits, decimals).read(source)
 
 
 @lru_cache(maxsize=4)
-def _reader(kind: str, model: str | Path | None, scale: Scale | None) -> Reader:
+def _reader(
+    kind: str | None, model: str | Path | None, scale: Scale | None, digits: int | None, decimals: int | None
+) -> Reader:
     from facevalue.reader import Reader
 
-    return Reader(kind, model, scale=scale)
+    return Reader(kind, model, scale=scale, digits=digits, decimals=decimals)
 
 
 if not TYPE_CHECKING:

@@ -223,8 +223,7 @@ def draw_dials(frame_px: tuple[int, int], count: int) -> Iterator[tuple[NDArray[
     from facevalue.sources.dials import DialSource
 
     drawn = DialSource(size_px=2 * frame_px[0], empty=DRAWN_EMPTY).batch(DRAWN_SEED, 0, count)
-    told = ~(np.isnan(drawn.start) | np.isnan(drawn.clockwise))
-    for picture, fraction, is_told in zip(drawn.pictures, drawn.fraction, told, strict=True):
+    for picture, fraction, is_told in zip(drawn.pictures, drawn.fraction, drawn.told(), strict=True):
         yield picture, 10 * float(fraction) if is_told else math.nan
 
 

@@ -31,7 +31,7 @@ from facevalue.errors import FaceValueError, MissingExtraError, PictureError
 from facevalue.files import is_of_others, write_picture
 from facevalue.images import MIN_SIDE_PX, RGB
 from facevalue.reader import open_reader
-from facevalue.reading import Reading, draw_overlay, with_decimals
+from facevalue.reading import Reading, draw_overlay
 from facevalue.snapshots import Snapshots
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)  # before each new attempt at a live camera; then it is given up
@@ -425,12 +425,13 @@ class Window:
 def camera_command(
     source: int | str,
     *,
-    kind: str,
+    kind: str | None,
     instrument: Path | None,
     model: str | None,
     scale: Scale | None,
     every_seconds: float,
     crop: Crop | None,
+    digits: int | None,
     decimals: int | None,
     as_json: bool,
     all_readings: bool,
@@ -441,9 +442,9 @@ def camera_command(
     """Print a line for each new value read, until the video's end, the count, Ctrl-C or SIGTERM.
 
     source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
-    as often as possible.  decimals: of digits, as of ``place_point``.  instrument: file of a whole meter, read in place
-    of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and passed over.
-    scale: of a dial, see ``Reader``.  all_readings: a line for each, not for new values alone.  overlay: file or folder
+    as often as possible.  kind, scale, digits, decimals: see ``Reader``.  instrument: file of a whole meter, read in
+    place of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and passed
+    over.  all_readings: a line for each, not for new values alone.  overlay: file or folder
     for the latest picture.  Raises PictureError for a camera or video that fails, and where the last overlay could not
     be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
     """
@@ -451,7 +452,7 @@ def camera_command(
         ending = stack.enter_context(ending_by_signal())
         cv2 = import_cv2()
         place = place_overlay(overlay, source) if overlay is not None else None
-        reader = open_reader(kind, model, scale, instrument)
+        reader = open_reader(kind, model, scale, instrument, digits=digits, decimals=decimals)
         window = stack.enter_context(contextlib.closing(Window(cv2, ending))) if show else None
 
         def say(text: str) -> None:
@@ -466,7 +467,6 @@ def camera_command(
             rgb = frame.rgb if crop is None else crop.cut(frame.rgb)
             try:
                 reading = reader.read(rgb)
-                reading = reading if decimals is None else with_decimals(reading, decimals)
             except FaceValueError as error:
                 if instrument is None and isinstance(error, PictureError):
                     raise  # else no instrument is seen, or no digit before the decimals

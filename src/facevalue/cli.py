@@ -6,6 +6,7 @@ Nothing heavy is imported before the command that needs it runs.
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import functools
 import io
@@ -15,11 +16,11 @@ import shlex
 import stat
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -136,16 +137,24 @@ def parse_truth(kind: str, text: str, scale: Scale | None) -> int | float | str:
     return truth  # type: ignore[no-any-return]
 
 
-def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool, has_decimals: bool) -> None:
-    """Raise Refusal for options of read that do not go with --page."""
+def check_page(kind: str, as_json: bool, top: int | None, has_truth: bool) -> None:
+    """Raise Refusal for options of the running read that do not go with --page."""
     if kind != "digits":
         raise Refusal(f"--page finds the digits of a sheet; it needs --kind digits, not {kind}")
     if has_truth:
         raise Refusal("--truth takes one value; it can't be used with --page, which reads many")
-    if has_decimals:
-        raise Refusal("--decimals places a point in one number; it can't be used with --page, which reads many")
+    for name in ("digits", "decimals"):
+        if click.get_current_context().params[name] is not None:
+            raise Refusal(f"--{name} is of one number; it can't be used with --page, which reads many")
     if top is not None and not as_json:
         raise Refusal("--top shows other values of one reading; with --page they are shown by --json alone")
+
+
+def check_table(page: bool, as_json: bool, top: int | None, has_truth: bool) -> None:
+    """Raise Refusal for options of read that do not go with --csv."""
+    for is_given, option in ((as_json, "--json"), (page, "--page"), (top is not None, "--top"), (has_truth, "--truth")):
+        if is_given:
+            raise Refusal(f"--csv is a table with a row for each picture; {option} does not go with it")
 
 
 instrument_option = click.option(
@@ -212,28 +221,112 @@ def check_crop(ctx: click.Context, parameter: click.Parameter, text: str | None)
         raise click.BadParameter(str(error), ctx, parameter) from error
 
 
+def kind_option(otherwise: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the option --kind; without it, it takes the kind of the weight that --model names, or this one."""
+
+    def with_kind(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_known_kind(*args: Any, kind: str | None, model: str | None, **kwargs: Any) -> None:
+            if kind is None:
+                from facevalue.reader import kind_of_model
+
+                kind = kind_of_model(model, otherwise)
+            command(*args, kind=kind, model=model, **kwargs)
+
+        option = click.option(
+            "--kind",
+            type=click.Choice(["clock", "dial", "digits"]),
+            help=f"What the pictures show.  [default: what --model reads, or {otherwise}]",
+        )
+        return option(with_known_kind)
+
+    return with_kind
+
+
 crop_option = click.option(
     "--crop", metavar="X,Y,W,H", callback=check_crop, help="Read this part of the picture, in pixels."
+)
+digits_option = click.option(
+    "--digits", metavar="N", type=click.IntRange(1, 8), help="Of digits: so many there are; other readings are marked."
 )
 decimals_option = click.option(
     "--decimals", metavar="N", type=click.IntRange(0, 8), help="Of digits: so many stand after the decimal point."
 )
 
 
-def check_decimals(kind: str, decimals: int | None) -> None:
-    """Raise UsageError for decimals of what are no digits."""
-    if decimals is not None and kind != "digits":
-        raise click.UsageError(f"--decimals is of digits, not of a {kind}")
+def check_row(kind: str, digits: int | None, decimals: int | None) -> None:
+    """Raise UsageError for digits and decimals of what are no digits."""
+    for name, number in (("digits", digits), ("decimals", decimals)):
+        if number is not None and kind != "digits":
+            raise click.UsageError(f"--{name} is of digits, not of a {kind}; give --kind digits")
+
+
+COLUMNS = ("file", "value", "number", "unit", "confidence", "uncertain", "model", "milliseconds", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """How readings are printed: a line or a JSON object for each, or a table.
+
+    top: how many values are named; None for as many as is usual.  truth: the true value, to compare with.
+    """
+
+    form: Literal["lines", "json", "csv"]
+    top: int | None = None
+    truth: int | float | str | None = None
+
+    def begin(self) -> None:
+        """The table's head."""
+        if self.form == "csv":
+            self._print_row(dict(zip(COLUMNS, COLUMNS, strict=True)))
+
+    def reading(self, name: str, reading: Reading) -> None:
+        if self.form == "lines":
+            click.echo(reading.line(printable(name), top=self.top))
+            if self.truth is not None:
+                click.echo("\n".join(judge(reading, self.truth, self.top or 3)))
+            return
+        record = reading.to_dict(plain(name), top=self.top or 3)
+        if self.form == "csv":
+            self._print_row(record)
+            return
+        if self.truth is not None:
+            record |= describe_truth(reading, self.truth)
+        click.echo(json.dumps(record))
+
+    def page(self, name: str, page: Page) -> None:
+        if self.form == "json":
+            click.echo(json.dumps(page.to_dict(plain(name), top=self.top or 3)))
+        else:
+            click.echo("\n".join(page.lines(printable(name))))
+
+    def problem(self, name: str, problem: str) -> None:
+        """Why a picture could not be read."""
+        if self.form == "lines":
+            click.echo(f"{printable(name)}: {printable(problem)}", err=True)
+            return
+        record = {"file": plain(name), "error": plain(problem)}
+        if self.form == "csv":
+            self._print_row(record)
+        else:
+            click.echo(json.dumps(record))
+
+    def _print_row(self, record: Mapping[str, Any]) -> None:
+        row = io.StringIO()
+        csv.DictWriter(row, COLUMNS, extrasaction="ignore", lineterminator="\n").writerow(record)
+        click.echo(row.getvalue(), nl=False)
 
 
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@kind_option("clock")
 @instrument_option
 @crop_option
+@digits_option
 @decimals_option
 @click.option("--page", is_flag=True, help="Find and read all digits of a sheet, with --kind digits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table.")
 @click.option("--top", metavar="K", type=click.IntRange(1, 10), help="Show the K likeliest values, at most 10.")
 @click.option("--truth", "truth_text", metavar="VALUE", help="The true value (5:59, 0042.7): star it, tell the error.")
 @click.option(
@@ -249,9 +342,11 @@ def read(
     kind: str,
     instrument_file: Path | None,
     crop: Crop | None,
+    digits: int | None,
     decimals: int | None,
     page: bool,
     as_json: bool,
+    as_csv: bool,
     top: int | None,
     truth_text: str | None,
     overlay: Path | None,
@@ -264,19 +359,21 @@ def read(
     for each row of a sheet of separate digits.
     Exit code 0: all read; 1: at least one could not be; 2: wrong usage.
     """
-    check_instrument("crop", "decimals", "page", "truth_text")
-    check_decimals(kind, decimals)
+    check_instrument("crop", "digits", "decimals", "page", "truth_text")
+    check_row(kind, digits, decimals)
     if page:
-        check_page(kind, as_json, top, truth_text is not None, decimals is not None)
+        check_page(kind, as_json, top, truth_text is not None)
+    if as_csv:
+        check_table(page, as_json, top, truth_text is not None)
     truth = None if truth_text is None else parse_truth(kind, truth_text, scale)
+    printer = Printer("json" if as_json else "csv" if as_csv else "lines", top, truth)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow thinks of odd files
         from facevalue.images import Source, open_picture
         from facevalue.page import Page, read_page
         from facevalue.reader import open_reader, read_each
-        from facevalue.reading import with_decimals
 
-        reader = open_reader(kind, model, scale, instrument_file)
+        reader = open_reader(kind, model, scale, instrument_file, digits=digits, decimals=decimals)
         if instrument_file is None and model is not None and not reader.weight.is_calibrated:
             click.echo(f"{model} is not calibrated: see facevalue calibrate; percentages promise nothing", err=True)
         pictures = list(find_pictures(paths))
@@ -286,13 +383,12 @@ def read(
         def read_one(source: Source) -> Reading | Page:
             if crop is not None:
                 source = crop.cut(open_picture(source))
-            if page:
-                return read_page(reader, source)
-            reading = reader.read(source)
-            return reading if decimals is None else with_decimals(reading, decimals)
+            return read_page(reader, source) if page else reader.read(source)
 
         results = read_each(read_one, readable, on_error="return", workers=1 if page else None)
         failed = False
+        taken_for_granted = scale is None
+        printer.begin()
         for index, picture in enumerate(pictures):
             result = picture.source if isinstance(picture.source, PictureError) else next(results)
             if overlay is not None and not isinstance(result, FaceValueError):
@@ -303,25 +399,14 @@ def read(
                     click.echo(printable(str(error)), err=True)
             if isinstance(result, FaceValueError):
                 failed = True
-                problem = result.problem if isinstance(result, PictureError) else str(result)
-                if as_json:
-                    click.echo(json.dumps({"file": plain(picture.name), "error": plain(problem)}))
-                else:
-                    click.echo(f"{printable(picture.name)}: {printable(problem)}", err=True)
-                continue
-            if isinstance(result, Page):
-                shown = [json.dumps(result.to_dict(plain(picture.name), top=top or 3))] if as_json else None
-                click.echo("\n".join(shown or result.lines(printable(picture.name))))
-                continue
-            if as_json:
-                record = result.to_dict(plain(picture.name), top=top or 3)
-                if truth is not None:
-                    record |= describe_truth(result, truth)
-                click.echo(json.dumps(record))
+                printer.problem(picture.name, result.problem if isinstance(result, PictureError) else str(result))
+            elif isinstance(result, Page):
+                printer.page(picture.name, result)
             else:
-                click.echo(result.line(printable(picture.name), top=top))
-                if truth is not None:
-                    click.echo("\n".join(judge(result, truth, top or 3)))
+                printer.reading(picture.name, result)
+                if taken_for_granted and result.kind == "dial" and result.scale and not result.scale.full:
+                    taken_for_granted = False
+                    click.echo("taken for a scale of 0 to 10; --range LOW:HIGH says what its ends are", err=True)
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -535,7 +620,7 @@ def minutes_off(value: str, truth: int) -> int:
 
 @main.command()
 @click.argument("source", required=False)
-@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="clock", show_default=True)
+@kind_option("clock")
 @instrument_option
 @click.option("--device", metavar="N", type=click.IntRange(min=0), help="Number of the camera.  [default: 0]")
 @click.option(
@@ -548,6 +633,7 @@ def minutes_off(value: str, truth: int) -> int:
     help="Time between readings, of a video in its own time; 0: every frame that can be had.",
 )
 @crop_option
+@digits_option
 @decimals_option
 @click.option("--all", "all_readings", is_flag=True, help="Print each reading, not only those with a new value.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -568,6 +654,7 @@ def camera(
     device: int | None,
     every_seconds: float,
     crop: Crop | None,
+    digits: int | None,
     decimals: int | None,
     all_readings: bool,
     as_json: bool,
@@ -586,8 +673,8 @@ def camera(
 
     if source is not None and device is not None:
         raise click.UsageError(f"--device {device} and {name_source(source)!r} are two cameras; give one")
-    check_instrument("crop", "decimals")
-    check_decimals(kind, decimals)
+    check_instrument("crop", "digits", "decimals")
+    check_row(kind, digits, decimals)
     chosen: int | str = device or 0
     if source is not None:
         number = camera_number(source)
@@ -601,6 +688,7 @@ def camera(
             scale=scale,
             every_seconds=every_seconds,
             crop=crop,
+            digits=digits,
             decimals=decimals,
             as_json=as_json,
             all_readings=all_readings,
@@ -641,7 +729,7 @@ db_option = click.option(
 
 @main.command()
 @click.argument("source", envvar="FACEVALUE_SOURCE")
-@click.option("--kind", type=click.Choice(["clock", "dial", "digits"]), default="digits", show_default=True)
+@kind_option("digits")
 @instrument_option
 @click.option(
     "--every",
@@ -659,7 +747,7 @@ db_option = click.option(
 @click.option("--max-per-hour", metavar="R", type=click.FloatRange(min=0), help="The value changes no faster.")
 @click.option("--may-fall", is_flag=True, help="The value may fall: a thermometer, not a counter.")
 @decimals_option
-@click.option("--digits", metavar="N", type=click.IntRange(1, 20), help="Digits it shows; other readings are wrong.")
+@digits_option
 @click.option("--keep-pictures", metavar="DIR|db", help="Keep what was read: in this folder, or in the database.")
 @click.option("--begins", metavar="TIME", callback=check_time, help="When a video begins.  [default: its file's time]")
 @click.option(
@@ -723,7 +811,8 @@ def watch(
     """Read SOURCE again and again into a database, and tell Home Assistant.
 
     SOURCE is a camera's number, a folder that grows, a picture that is overwritten, a video, or the http(s) or RTSP
-    address of a camera. Prints a line for each reading; one that can't be is stored as such and changes nothing.
+    address of a camera; without one $FACEVALUE_SOURCE. Prints a line for each reading; one that can't be is stored as
+    such and changes nothing.
     Exit code 0: ended as asked; 1: a reading could not be kept, or with --once the source is away; 2: wrong usage.
     """
     from facevalue.instruments.schema import load_instrument
@@ -732,8 +821,7 @@ def watch(
 
     check_instrument("crop", "decimals", "digits")
     instrument = None if instrument_file is None else load_instrument(instrument_file)
-    if kind != "digits" and (decimals is not None or digits is not None):
-        raise click.UsageError(f"--decimals and --digits are of digits, not of a {kind}")
+    check_row(kind, digits, decimals)
     if once and mqtt is not None:
         raise click.UsageError("--once ends at once, and --mqtt tells that the watcher runs; give one of them")
     counts, unit = (kind == "digits", "") if instrument is None else (instrument.counts, instrument.unit)

@@ -49,13 +49,15 @@ EXTENSIONS = (
     ".webp",
 )
 
-_KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF or PPM"
+_KNOWN = "JPEG, PNG, GIF, WebP, AVIF, BMP, TIFF, JPEG 2000 or PPM"
+_ADDRESSES = ("http://", "https://", "rtsp://")
 # not EPS, which runs Ghostscript; HEIF where pillow-heif is installed
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = {b"avif", b"avis"}
 _OF_THE_SYSTEM = ("lost+found", "System Volume Information", "$RECYCLE.BIN")  # folders of disks
 _GREY16 = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_SIXTEEN_BITS = ("PNG", "PPM")  # files of which Pillow opens 16 bits as 32
 
 
 def open_picture(source: Source, *, max_pixels: int = MAX_PIXELS, at_least_px: int | None = None) -> RGB:
@@ -89,7 +91,10 @@ def open_reduced(
     except PictureError as error:
         raise PictureError(error.problem, _name_of(source)) from error.__cause__
     except FileNotFoundError as error:
-        raise PictureError("no such file; check the path", _name_of(source)) from error
+        name = _name_of(source)
+        if name.startswith(_ADDRESSES):
+            raise PictureError("an address, where a file was expected; facevalue camera reads those", name) from error
+        raise PictureError("no such file; check the path", name) from error
     except Exception as error:  # Pillow's decoders meet damaged data with errors of a dozen kinds
         raise PictureError(_explain(error), _name_of(source)) from error
 
@@ -289,6 +294,8 @@ def _to_rgb(image: Image.Image) -> RGB:
         values = np.asarray(image)
         if values.max(initial=0) > 65535:
             raise PictureError("32-bit pixels have no known range; save it with 8 or 16 bits a channel")
+        if image.mode == "I" and image.format not in _SIXTEEN_BITS and values.max(initial=0) <= 255:
+            return _from_array(values.clip(0).astype(np.uint8), image.width * image.height)  # of eight, as arrays are
         grey = values.clip(0).astype(np.uint16)
         clear = image.info.get("transparency")  # a level, in PNG
         return _from_array(np.where(grey == clear, np.uint16(65535), grey), image.width * image.height)

@@ -342,8 +342,7 @@ class Digits:
         apart = None
         if place is not None and reading and len(reading.value) == 1 and not math.isnan(reading.number):
             apart = round(float(places_apart(reading.number, place)), 2)
-        as_read = reading.number if reading else None  # with as many decimals as are seen
-        return {**first, "number": as_read, "right": one.right, "place_apart": apart, **last}
+        return {**first, "right": one.right, "place_apart": apart, **last}
 
     def heading(self, scores: Scores) -> str:
         without = scores["without_digit"]["count"]
@@ -512,8 +511,7 @@ class Dial:
 
     def record(self, one: Judged) -> dict[str, Any]:
         first, last = _record_of(one)
-        as_read = one.reading.number if one.reading else None  # with as many decimals as are seen
-        return {**first, "number": as_read, "percent_off": round(one.off, 3), **last}
+        return {**first, "percent_off": round(one.off, 3), **last}
 
     def heading(self, scores: Scores) -> str:
         without = scores["without_dial"]["count"]
@@ -558,7 +556,7 @@ class Dial:
         if one.reading is None:
             return Caption(true, "", "not read")
         told = "nothing to read there" if math.isnan(one.row.truth) else f"{one.off:.1f} % off"
-        return Caption(true, f"{one.reading.number:g}", told)
+        return Caption(true, one.reading.value, told)
 
     def count_wrong(self, judged: Sequence[Judged]) -> str:
         rows = [one for one in judged if not math.isnan(one.row.truth)]
@@ -598,7 +596,7 @@ def _record_of(one: Judged) -> tuple[dict[str, Any], dict[str, Any]]:
         "file": one.row.file,
         "label": one.row.label,
         "value": reading.value if reading else None,
-        "number": round(reading.number, 2) if reading else None,
+        "number": reading.rounded_number() if reading else None,
         "confidence": round(reading.confidence, 6) if reading else None,
         "uncertain": reading.uncertain if reading else None,
     }

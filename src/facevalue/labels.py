@@ -16,6 +16,7 @@ from typing import Any
 
 from facevalue.codecs.clock import parse_time
 from facevalue.errors import LabelError
+from facevalue.texts import in_full
 
 GROUP_COLUMNS = ("source", "meter", "group")  # the first that a file has groups its rows
 NO_GROUP = "(none)"
@@ -84,8 +85,8 @@ def check_range(labels_csv: str | Path, rows: Iterable[Labelled], span: tuple[fl
     for row in rows:
         if row.truth < low or row.truth > high:
             raise LabelError(
-                f"{labels_csv}:{row.line}: label {row.label!r} is outside the range from {low:g} to {high:g}; "
-                "correct it, or give the dial's --range LOW:HIGH"
+                f"{labels_csv}:{row.line}: label {row.label!r} is outside the range from {in_full(low)} to "
+                f"{in_full(high)}; correct it, or give the dial's --range LOW:HIGH"
             )
 
 

@@ -35,13 +35,20 @@ class Look:
     """What all looks at a picture saw, and the number that follows.
 
     frame: homography from [-1, 1]^2 of the look that the digits' places are from to picture pixels.  agreed: how sure
-    the looks were of that many digits, on average, 0 for one that saw another number of them.
+    the looks were of that many digits, on average, 0 for one that saw another number of them.  expected: how many
+    digits there are, None where that is not known.
     """
 
     belief: RowBelief
     number: RowNumber
     frame: NDArray[np.float64]
     agreed: float
+    expected: int | None = None
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it saw as many digits as there are, where that is known."""
+        return self.expected in (None, self.belief.count)
 
     def features(self) -> dict[str, float]:
         """What the confidence is computed from, see ``calibration``, each 0..1."""
@@ -85,15 +92,16 @@ class View(NamedTuple):
         return sureness(self.belief, self.number)
 
 
-def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
+def look_at(weight: Weight, source: Source, expected: int | None = None) -> tuple[Look, tuple[float, float]]:
     """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
-    return look(weight, rgb), scale
+    return look(weight, rgb, expected), scale
 
 
-def look(weight: Weight, rgb: RGB) -> Look:
+def look(weight: Weight, rgb: RGB, expected: int | None = None) -> Look:
     """Read the whole picture; where that is not sure, straighten the row by what was seen and read again.
 
+    expected: how many digits there are, where that is known: looks that see as many are preferred, surer ones or not.
     Where two looks at several digits differ, or one is hardly sure, both frames are looked through in CUTS too: what a
     frame cuts off or squeezes is read wrongly through it each time. All looks that saw as many digits are joined; which
     number of them counts is told by how sure its looks are together.
@@ -102,14 +110,15 @@ def look(weight: Weight, rgb: RGB) -> Look:
     if getattr(weight.codec, "from_left", False):
         frame[0, 2] = frame[0, 0]
     (first,) = view(weight, rgb, [frame])
-    if not getattr(weight.codec, "locates", True) or not first.number.digits or first.sure >= SURE:
-        return Look(first.belief, first.number, first.frame, first.sure)
+    is_enough = first.sure >= SURE and expected in (None, first.belief.count)
+    if not getattr(weight.codec, "locates", True) or not first.number.digits or is_enough:
+        return Look(first.belief, first.number, first.frame, first.sure, expected)
     anew = straightened(first.belief, first.frame, weight.frame_px)
     views = [first, *view(weight, rgb, [anew])]
-    if is_doubtful(views):
+    if is_doubtful(views) or any(expected not in (None, one.belief.count) for one in views):
         cuts = [seen @ np.diag([across, down, 1.0]) for seen in (frame, anew) for across, down in CUTS]
         views += view(weight, rgb, cuts)
-    return join(views)
+    return join(views, expected)
 
 
 def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
@@ -145,14 +154,18 @@ def is_doubtful(views: Sequence[View]) -> bool:
     return several and (differ or min(one.sure for one in views) < DOUBTED)
 
 
-def join(views: Sequence[View]) -> Look:
-    """What views say together: those that see as many digits, of the number of them that is surest by their sum."""
+def join(views: Sequence[View], expected: int | None = None) -> Look:
+    """What views say together: those that see as many digits, of the number of them that is surest by their sum.
+
+    expected: the number of digits that counts, if any view sees it, however sure.
+    """
     by_count: dict[int, list[View]] = {}
     for one in views:
         by_count.setdefault(one.belief.count, []).append(one)
-    chosen = max(by_count.values(), key=lambda alike: sum(one.sure for one in alike))
+    surest = max(by_count.values(), key=lambda alike: sum(one.sure for one in alike))
+    chosen = surest if expected is None else by_count.get(expected, surest)
     joined = chosen[0].belief.joined_with(*(one.belief for one in chosen[1:]))
-    return Look(joined, joined.read(), chosen[0].frame, sum(one.sure for one in chosen) / len(views))
+    return Look(joined, joined.read(), chosen[0].frame, sum(one.sure for one in chosen) / len(views), expected)
 
 
 def outline(belief: RowBelief, frame: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,7 +208,7 @@ def straightened(belief: RowBelief, frame: NDArray[np.float64], frame_px: tuple[
 def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
     number = look.number
     text = number.text()
-    confidence = weight.calibration.confidence(look.features()) if number.digits else 0.0
+    confidence = weight.calibration.confidence(look.features()) if number.digits and look.has_all else 0.0
     others = list(number.others)
     if "?" in text and number.digits:  # the best guess, where it is not told
         others.insert(0, (with_point([str(d) for d in number.digits], number.point_after), number.joint))

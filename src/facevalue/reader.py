@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,10 @@ from facevalue import look_clock, look_dial, look_row
 from facevalue.calibration import Calibration
 from facevalue.codecs import Codec, Floats, make_codec
 from facevalue.codecs.dial import Eccentricity, Scale
+from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.errors import FaceValueError, ModelError, SettingError
 from facevalue.images import Source
-from facevalue.reading import Reading
+from facevalue.reading import Reading, with_decimals
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -90,9 +91,15 @@ def find_weight(kind: str, model: str | Path | None) -> Path:
             raise ModelError(f"{path}: a run that is not exported yet; make its weight first: facevalue export {path}")
     if not path.is_file():
         raise ModelError(
-            f"{path}: no such weight; expected an .onnx file of facevalue export, or a shipped name: {shipped_names()}"
+            f"{path}: no such weight or run; expected an .onnx file of facevalue export, or a shipped name: "
+            f"{shipped_names()}"
         )
     return path
+
+
+def kind_of_model(model: str | Path | None, otherwise: str) -> str:
+    """The kind of a weight, or the other one where none is named. Raises ModelError."""
+    return otherwise if model is None else load_weight(find_weight(otherwise, model), threads=1).kind
 
 
 def shipped_names() -> str:
@@ -135,14 +142,20 @@ def load_weight(path: Path, threads: int) -> Weight:
 
 
 def open_reader(
-    kind: str, model: str | Path | None, scale: Scale | None, instrument: str | Path | Instrument | None
+    kind: str | None,
+    model: str | Path | None,
+    scale: Scale | None,
+    instrument: str | Path | Instrument | None,
+    *,
+    digits: int | None = None,
+    decimals: int | None = None,
 ) -> Reader:
     """The reader of an instrument, by its kind or, where there is one, by the file that describes it.
 
-    Raises ModelError, SettingError, InstrumentError, MissingExtraError.
+    Others as of ``Reader``.  Raises ModelError, SettingError, InstrumentError, MissingExtraError.
     """
     if instrument is None:
-        return Reader(kind, model, scale=scale)
+        return Reader(kind, model, scale=scale, digits=digits, decimals=decimals)
     from facevalue.instruments.reader import InstrumentReader
 
     return InstrumentReader(instrument, model)
@@ -151,38 +164,72 @@ def open_reader(
 class Reader:
     """Reads one kind of instrument with one weight.
 
-    kind: ``clock``, ``dial`` or ``digits``.  model: a shipped name or an .onnx file; the kind's shipped weight when
-    None.  threads: of the network's own arithmetic, for one picture; ``read_many`` runs one picture a core beside that.
+    kind: ``clock``, ``dial`` or ``digits``; the model's when None, without a model ``clock``.  model: a shipped name or
+    an .onnx file; the kind's shipped weight when None.  threads: of the network's own arithmetic, for one picture;
+    ``read_many`` runs one picture a core beside that.
     scale: of a dial, what the directions of its needle mean; 0 to 10, with its ends where they are seen, when None.
-    Raises ModelError, and SettingError for the scale of what is no dial.
+    digits: of a row of digits, how many there are, 1 .. 8: a reading of another number of them is uncertain.
+    decimals: how many of them stand after the decimal point, 0 .. 8, wherever one is seen.
+    Raises ModelError, and SettingError for what is not of that kind.
     """
 
     def __init__(
-        self, kind: str = "clock", model: str | Path | None = None, threads: int = 1, scale: Scale | None = None
+        self,
+        kind: str | None = None,
+        model: str | Path | None = None,
+        threads: int = 1,
+        scale: Scale | None = None,
+        digits: int | None = None,
+        decimals: int | None = None,
     ) -> None:
-        if scale is not None and kind != "dial":
-            raise SettingError(f"a scale is for dials, not for {kind!r}: range, sweep and direction are of dials alone")
-        self.weight = load_weight(find_weight(kind, model), threads)
-        if self.weight.kind != kind:
+        if kind is not None and kind not in LOOKS:
+            raise ModelError(f"unknown kind {kind!r}; there are {', '.join(LOOKS)}")
+        self.weight = load_weight(find_weight(kind or "clock", model), threads)
+        if kind is not None and self.weight.kind != kind:
             raise ModelError(f"{model}: a weight for {self.weight.kind!r}, where one for {kind!r} was expected")
-        self.kind = kind
-        self.look = LOOKS[kind]
-        self.options = {} if scale is None else {"dial": scale}
+        self.kind = self.weight.kind
+        self.look = LOOKS[self.kind]
+        self._tell(scale, digits, decimals)
 
-    def with_scale(self, scale: Scale) -> Reader:
-        """The same reader for dials of another scale; they share the network. Raises SettingError."""
-        if self.kind != "dial":
-            raise SettingError(f"a scale is for dials, not for {self.kind!r}")
+    def told(self, *, scale: Scale | None = None, digits: int | None = None, decimals: int | None = None) -> Reader:
+        """The same reader, told something else of what it reads; they share the network. Raises SettingError."""
         other = copy.copy(self)
-        other.options = {"dial": scale}
+        other._tell(scale, digits, decimals)
         return other
 
+    def _tell(self, scale: Scale | None, digits: int | None, decimals: int | None) -> None:
+        if scale is not None:
+            if self.kind != "dial":
+                raise SettingError(
+                    f"a scale is for dials, not for {self.kind!r}: range, sweep and direction need the kind dial"
+                )
+            if not isinstance(scale, Scale):
+                raise SettingError(f"scale: expected facevalue.Scale(0, 16), got {scale!r}")
+        for name, number, least in (("digits", digits, 1), ("decimals", decimals, 0)):
+            if number is None:
+                continue
+            if self.kind != "digits":
+                raise SettingError(f"{name} are of rows of digits, not of {self.kind!r}: they need the kind digits")
+            if not least <= number <= MOST_DIGITS:
+                raise SettingError(f"{name}: expected {least} to {MOST_DIGITS}, got {number}")
+        if digits is not None and decimals is not None and decimals >= digits:
+            raise SettingError(f"decimals: {decimals} of {digits} digits leave none before the point")
+        self.decimals = decimals
+        self.options: dict[str, Any] = {}
+        if scale is not None:
+            self.options["dial"] = scale
+        if digits is not None:
+            self.options["expected"] = digits
+
     def read(self, source: Source) -> Reading:
-        """Read one picture: a path, bytes, a stream, a PIL image or a (H, W, 3) uint8 array. Raises PictureError."""
+        """Read one picture: a path, bytes, a stream, a PIL image or a (H, W, 3) uint8 array.
+
+        Raises PictureError; FaceValueError where no digit is left before the decimals.
+        """
         began = time.perf_counter()
         look, scale = self.look.look_at(self.weight, source, **self.options)
         reading: Reading = self.look.make_reading(self.weight, look, scale, began)
-        return reading
+        return reading if self.decimals is None else with_decimals(reading, self.decimals)
 
     def read_many(
         self, sources: Iterable[Source], *, on_error: Literal["raise", "return"] = "raise", workers: int | None = None

@@ -1,4 +1,4 @@
-"""Names of files, which may be any bytes, as text."""
+"""What is printed as text: names of files, which may be any bytes, and numbers."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def plain(text: str) -> str:
 def printable(text: str) -> str:
     """The text on one line, whatever a file's name may hold."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def in_full(number: float) -> str:
+    """A number with all its digits: 12345670, 0.1."""
+    return repr(float(number)).removesuffix(".0")

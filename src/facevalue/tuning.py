@@ -11,6 +11,7 @@ the picture, and so is what is finer than the label: the seconds of a time, the 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -41,13 +42,14 @@ from facevalue.files import write_whole
 from facevalue.images import RGB, open_picture, whole_picture, whole_row
 from facevalue.judging import Kind, kind_of
 from facevalue.labels import NO_GROUP, Labelled, check_range, read_labels
-from facevalue.metrics import is_right, paired_difference, place_of
+from facevalue.metrics import DAY_HALF_MINUTES, is_right, paired_difference, place_of
 from facevalue.reader import LOOKS, Reader, Weight, find_weight, load_weight
 from facevalue.recipes import Recipe, is_finished_weight
 from facevalue.sources import Source
 from facevalue.sources.clocks import ClockSource
 from facevalue.sources.dials import DialSource
 from facevalue.sources.own import DrawnRows, Needles, OwnSource, Row, Taught, digest_of, write_taught
+from facevalue.texts import in_full
 
 LEAST_PICTURES = 10
 HELD_SHARE, LEAST_HELD = 0.25, 5
@@ -147,8 +149,11 @@ def tune(
             f"{math.hypot(eccentricity.sine, eccentricity.cosine):.1f} degrees more and less: taken into account"
         )
     step = label_step([one.row.label for one in pictures]) if kind.name == "dial" else 0.0
+    teach = manner.teach
+    if kind.name == "digits":
+        teach = functools.partial(teach_row, drums=are_drums(weight, pictures))
     taught = [
-        manner.teach(weight, one.rgb, one.row.truth, scale, 0.0 if kept else step)  # what measures stays as labelled
+        teach(weight, one.rgb, one.row.truth, scale, 0.0 if kept else step)  # what measures stays as labelled
         for one, kept in zip(pictures, held, strict=True)
     ]
     tell_unplaced(taught, manner)
@@ -381,7 +386,8 @@ def teach_clock(weight: Weight, rgb: RGB, minutes: int, scale: Scale | None = No
     time = seen if is_right(seen, minutes) else float(minutes)
     dial = look.frame @ pose_matrix(belief.pose, float(belief.turns[round(time * 2) % len(belief.turns)]))
     degrees = {"hour": time / 2, "minute": time * 6, "twelve": 0.0, "second": np.nan}
-    return on_dial(rgb, look.frame, dial, look.features()["dial"], degrees, {"seconds": time * 60})
+    seconds = float(np.float32(time * 60)) % (60 * DAY_HALF_MINUTES)  # twelve o'clock, which float32 may round up to
+    return on_dial(rgb, look.frame, dial, look.features()["dial"], degrees, {"seconds": seconds})
 
 
 def label_step(labels: Sequence[str]) -> float:
@@ -485,7 +491,8 @@ def command_of(kind: Kind, run_dir: Path, scale: Scale | None) -> str:
         taught = turned_once(scale or Scale())
         assert taught.sweep is not None
         way = {None: "", True: " --direction clockwise", False: " --direction counterclockwise"}[taught.clockwise]
-        options = f" --range {taught.low:g}:{taught.high:g} --sweep {taught.sweep[0]:g}:{taught.sweep[1]:g}{way}"
+        low, high, start, end = map(in_full, (taught.low, taught.high, *taught.sweep))
+        options = f" --range {low}:{high} --sweep {start}:{end}{way}"
     return f"facevalue read --kind {kind.name} --model {shlex.quote(str(run_dir))}{options} photo.jpg"
 
 
@@ -510,16 +517,27 @@ def on_dial(
     return Needles(rgb, np.stack([whole, frame]), dial, True, degrees, others)
 
 
-def teach_row(weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, step: float = 0.0) -> Row:
+def are_drums(weight: Weight, pictures: Sequence[Own]) -> bool:
+    """Whether labels of the form d.d are places of single drums, not two digits with a point between them.
+
+    They are where all labels are of that form, and the reader counts one digit more often than two.
+    """
+    if any(place_of(one.row.truth) is None for one in pictures):
+        return False
+    counts = [look_row.look_at(weight, one.rgb)[0].belief.count for one in pictures]
+    return counts.count(1) > counts.count(2)
+
+
+def teach_row(
+    weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, step: float = 0.0, *, drums: bool
+) -> Row:
     """The labelled digits, where the reader sees them; cells NaN where it sees another number of them.
 
-    Of a digit that the reader has right it keeps the place on the drum.
+    Of a digit that the reader has right it keeps the place on the drum.  drums: see ``are_drums``.
     """
     look, _ = look_row.look_at(weight, rgb)
     belief = look.belief
-    place = place_of(label)
-    if place is not None and belief.count == 2:
-        place = None  # two digits and a point, not a drum between two digits
+    place = place_of(label) if drums else None
     digits = [int(digit) for digit in label.replace(".", "")]
     count = len(digits) if place is None else 1
     whole = whole_row(rgb, weight.frame_px)

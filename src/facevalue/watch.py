@@ -167,7 +167,7 @@ def watch_command(
         folder = spool_folder or default_folder()
         spool = stack.enter_context(contextlib.closing(Spool(folder / spool_name(watched.name, store.name))))
         album = make_album(keep_pictures)
-        reader = open_reader(kind, model, scale, instrument)
+        reader = open_reader(kind, model, scale, instrument, digits=limits.digits)
         watch = Watch(watched.name, reader, instrument, crop, decimals, album, say)
         keeper = Keeper(store, spool, say)
         publisher = None

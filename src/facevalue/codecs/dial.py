@@ -43,13 +43,13 @@ def upright_prior() -> Floats:
     return np.asarray(np.log((1 - TURNED) * peak / peak.sum() + TURNED / BINS), dtype=np.float32)
 
 
-def parse_pair(text: str) -> tuple[float, float]:
-    """``LOW:HIGH`` as two numbers. Raises SettingError."""
+def parse_pair(name: str, text: str) -> tuple[float, float]:
+    """``LOW:HIGH`` as two numbers; name: what they are. Raises SettingError."""
     first, _, last = text.partition(":")
     try:
         return float(first), float(last)
     except ValueError:
-        raise SettingError(f"{text!r}: expected two numbers with a colon, such as 0:10 or -1:1.5") from None
+        raise SettingError(f"{name} {text!r}: expected two numbers with a colon, such as 0:10 or -1:1.5") from None
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Scale:
             return None
         if direction not in (None, "clockwise", "counterclockwise"):
             raise SettingError(f"direction {direction!r}: expected clockwise or counterclockwise")
-        low, high = DECADE if span is None else parse_pair(span)
+        low, high = DECADE if span is None else parse_pair("range", span)
         clockwise = None if direction is None else direction == "clockwise"
-        scale = cls(low, high, None if sweep is None else parse_pair(sweep), clockwise)
+        scale = cls(low, high, None if sweep is None else parse_pair("sweep", sweep), clockwise)
         scale.check_falling("{:g}:{:g}")
         return scale
 

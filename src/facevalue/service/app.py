@@ -27,6 +27,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from facevalue import __version__
 from facevalue.codecs.dial import Scale
+from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.errors import FaceValueError, PictureError, SettingError
 from facevalue.reader import Reader
 from facevalue.service.desk import Desk, Wish, choose_weights, quiet_libraries
@@ -146,19 +147,26 @@ def add_reading(app: FastAPI, desk: Desk, settings: Settings) -> None:
             description="of a dial: how its values rise; else as seen",
             json_schema_extra={"enum": ["clockwise", "counterclockwise"]},
         ),
+        digits: int | None = Query(
+            None, ge=1, le=MOST_DIGITS, description="of digits: how many there are; another number of them is uncertain"
+        ),
+        decimals: int | None = Query(
+            None, ge=0, le=MOST_DIGITS, description="of digits: so many stand after the decimal point; else as seen"
+        ),
     ) -> Response:
-        refuse_unknown(request, ("kind", "top", "overlay", "marks", "range", "sweep", "direction"))
+        refuse_unknown(
+            request, ("kind", "top", "overlay", "marks", "range", "sweep", "direction", "digits", "decimals")
+        )
         if kind not in desk.readers:
             raise Refused(422, "query", f"kind: there is no {kind!r} here; there are: {', '.join(kinds)}")
         try:
             scale = Scale.from_text(span, sweep, direction)
+            reader = desk.readers[kind].told(scale=scale, digits=digits, decimals=decimals)
         except SettingError as error:
             raise Refused(422, "query", str(error)) from error
-        if scale is not None and kind != "dial":
-            raise Refused(422, "query", f"range, sweep and direction are of dials, not of {kind}")
         with desk.place():
             uploads, as_list = await take_pictures(request, settings.limits)
-            results = await desk.read(uploads, Wish(kind, top, overlay, marks, scale))
+            results = await desk.read(uploads, Wish(reader, top, overlay, marks))
         if as_list:
             return JSONResponse(
                 [

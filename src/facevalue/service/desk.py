@@ -25,7 +25,6 @@ from typing import Any
 from PIL import Image
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from facevalue.codecs.dial import Scale
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.images import open_picture, open_reduced
 from facevalue.reader import SHIPPED, Reader, find_weight, load_weight
@@ -39,13 +38,12 @@ SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of each picture. top: how many values are named.  scale: of a dial, see ``Reader``."""
+    """What is asked of each picture. top: how many values are named."""
 
-    kind: str
+    reader: Reader
     top: int = 3
     overlay: bool = False
     marks: bool = False
-    scale: Scale | None = None
 
 
 def choose_weights(models: Sequence[str]) -> dict[str, Path]:
@@ -58,7 +56,7 @@ def choose_weights(models: Sequence[str]) -> dict[str, Path]:
 
 
 def read_picture(reader: Reader, data: bytes, max_pixels: int) -> Reading:
-    """Read a picture file, as ``Reader.read`` does, but for a limit of its own on pixels. Raises PictureError."""
+    """Read a picture file, as ``Reader.read`` does, but for a limit of its own on pixels. Raises likewise."""
     began = time.perf_counter()
     rgb, scale = open_reduced(data, max_pixels=max_pixels, at_least_px=reader.look.ENOUGH_PX)
     reading = reader.read(rgb)
@@ -74,9 +72,9 @@ def enlarge(mark: Polyline, scale: tuple[float, float]) -> Polyline:
     return tuple(((x + 0.5) * scale[0] - 0.5, (y + 0.5) * scale[1] - 0.5) for x, y in mark)
 
 
-def answer(reader: Reader, upload: Upload, wish: Wish, max_pixels: int) -> dict[str, Any]:
-    """The JSON object of one picture, as ``facevalue read --json`` writes it. Raises PictureError."""
-    reading = read_picture(reader, upload.data, max_pixels)
+def answer(upload: Upload, wish: Wish, max_pixels: int) -> dict[str, Any]:
+    """The JSON object of one picture, as ``facevalue read --json`` writes it. Raises FaceValueError as ``Reader``."""
+    reading = read_picture(wish.reader, upload.data, max_pixels)
     record = reading.to_dict(upload.name, top=wish.top)
     if wish.marks:
         record["marks"] = {name: [[round(x, 2), round(y, 2)] for x, y in mark] for name, mark in reading.marks.items()}
@@ -157,16 +155,14 @@ class Desk:
             yield
 
     def _attempt(self, upload: Upload, wish: Wish) -> dict[str, Any] | FaceValueError:
+        kind = wish.reader.kind
         try:
-            reader = self.readers[wish.kind]
-            if wish.scale is not None:
-                reader = reader.with_scale(wish.scale)
-            record = answer(reader, upload, wish, self.limits.pixels)
-        except PictureError as error:
-            self._readings.labels(wish.kind, "unreadable").inc()
+            record = answer(upload, wish, self.limits.pixels)
+        except FaceValueError as error:  # no picture that can be read, or no digit before the decimals
+            self._readings.labels(kind, "unreadable").inc()
             return error
-        self._readings.labels(wish.kind, "uncertain" if record["uncertain"] else "sure").inc()
-        self._seconds.labels(wish.kind).observe(record["milliseconds"] / 1e3)
+        self._readings.labels(kind, "uncertain" if record["uncertain"] else "sure").inc()
+        self._seconds.labels(kind).observe(record["milliseconds"] / 1e3)
         return record
 
 

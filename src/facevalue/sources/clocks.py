@@ -149,7 +149,8 @@ class FaceMaker:
     def outline(self, radius: float) -> skia.Path:
         path = skia.Path()
         if self.shape in ("square", "soft"):
-            rect = skia.Rect.MakeLTRB(-radius, -radius * self.aspect, radius, radius * self.aspect)
+            wide, tall = radius * max(1.0, 1 / self.aspect), radius * max(1.0, self.aspect)  # the dial is round
+            rect = skia.Rect.MakeLTRB(-wide, -tall, wide, tall)
             corner = radius * (0.03 if self.shape == "square" else 0.28)
             path.addRoundRect(rect, corner, corner)
         elif self.shape == "oval":
@@ -441,19 +442,16 @@ class FaceMaker:
             r = radius * (1 + stretch * abs(math.sin(math.radians(60 * hour))))
             if cartouche is not None:
                 canvas.drawCircle(*self.place(r, 30 * hour), size * 0.62, fill(cartouche))
-            if relief:
+            for shift, how in (((size * 0.06, size * 0.07), fill((0, 0, 0), 0.3)), ((0.0, 0.0), pen))[not relief :]:
                 canvas.save()
-                canvas.translate(size * 0.06, size * 0.07)
-                self.draw_text(canvas, text, 30.0 * hour, r, font, fill((0, 0, 0), 0.3), turned=turned)
+                canvas.translate(*shift)
+                if flip and hour in (4, 5, 6, 7, 8):
+                    canvas.translate(*self.place(r, 30 * hour))
+                    canvas.rotate(30 * hour + 180)
+                    canvas.drawString(text, -font.measureText(text) / 2, size * 0.35, font, how)
+                else:
+                    self.draw_text(canvas, text, 30.0 * hour, r, font, how, turned=turned)
                 canvas.restore()
-            if flip and hour in (4, 5, 6, 7, 8):
-                canvas.save()
-                canvas.translate(*self.place(r, 30 * hour))
-                canvas.rotate(30 * hour + 180)
-                canvas.drawString(text, -font.measureText(text) / 2, size * 0.35, font, pen)
-                canvas.restore()
-            else:
-                self.draw_text(canvas, text, 30.0 * hour, r, font, pen, turned=turned)
         self.turns = True
         inner = radius - size * 0.5
         if inner > 45 and rnd.random() < 0.06:  # 13 ... 24 inside
@@ -716,13 +714,13 @@ def draw_hands(canvas: skia.Canvas, rnd: Random, hand_set: HandSet, degrees: dic
         hands.draw_second_hand(canvas, rnd.uniform(0, 360), length, width, tail, disc, colour)
     hand_set.hour.draw(canvas, degrees["hour"], hand_set.shadow)
     hand_set.minute.draw(canvas, degrees["minute"], hand_set.shadow)
-    second_below = rnd.random() < 0.1
-    if second_below:
+    cap_below = rnd.random() < 0.1
+    if cap_below:
         hands.draw_cap(canvas, rnd, hand_set.cap, hand_set.cap_radius)
     if hand_set.second is not None:
         length, width, tail, disc, colour = hand_set.second
         hands.draw_second_hand(canvas, degrees["second"], length, width, tail, disc, colour)
-    if not second_below:
+    if not cap_below:
         hands.draw_cap(canvas, rnd, hand_set.cap, hand_set.cap_radius)
 
 

@@ -170,7 +170,7 @@ def draw_decade_ticks(canvas: skia.Canvas, rnd: Random, ink: Colour, outside: bo
         degrees = 360.0 * k / minor
         major = k % (minor // 10) == 0
         if kind < 0.85:
-            long = length if major else length * (0.8 if minor == 20 and k % 2 == 0 else 0.5)
+            long = length * (1.0 if major else 0.8 if minor == 20 else 0.5)  # halves of digits nearly as long as digits
             pen = stroke(ink, width if major else max(1.0, width * 0.4))
             canvas.drawLine(*place(ring, degrees), *place(ring + way * long, degrees), pen)
         elif major:
@@ -747,7 +747,7 @@ def draw_gauge_numerals(
     pen = fill(ink if rnd.random() < 0.85 else contrasting(rnd, ground, 0.3))
     for k in range(0, majors + 1, every):
         degrees = start + sweep * k / majors
-        if k == majors and abs(sweep) == 360 and rnd.random() < 0.5:
+        if k == majors and abs(sweep) == 360:  # where the first one stands
             break
         text = number_text(round(low + span * k / majors, 3))
         if turned:

@@ -53,6 +53,10 @@ class DialBatch:
         pose = np.full((count, camera.POSE_NUMBERS), np.nan, dtype=np.float32)
         return cls(pictures, needle, start, end, full, clockwise, pose, fraction)
 
+    def told(self) -> NDArray[np.bool_]:
+        """(N,) whether the needle and the marks tell the value: where the scale ends, and which way it rises."""
+        return ~np.isnan([self.needle, self.start, self.clockwise]).any(axis=0)
+
     def labels(self) -> dict[str, NDArray[np.float32]]:
         """What the codec of dials encodes, by name."""
         return {name: getattr(self, name) for name in ("needle", "start", "end", "full", "clockwise", "pose")}
@@ -62,6 +66,7 @@ class DialBatch:
         turns: list[float] = []
         parts: list[float] = []
         degrees: list[float] = []
+        told = self.told()
         for i, belief in enumerate(beliefs):
             if math.isnan(self.needle[i]) or math.isnan(self.fraction[i]):
                 continue
@@ -69,10 +74,8 @@ class DialBatch:
             degrees.append(abs(off))
             if self.full[i] == 1:
                 turns.append(abs(off) / 36)
-            elif not math.isnan(self.start[i]):
-                read = float(
-                    belief.place(Scale(0, 100, clockwise=bool(self.clockwise[i] != 0))).value(belief.degrees())
-                )
+            elif told[i]:
+                read = float(belief.place(Scale(0, 100, clockwise=bool(self.clockwise[i]))).value(belief.degrees()))
                 parts.append(abs(read - 100 * float(self.fraction[i])))
         return {
             "degrees": mean(degrees),
@@ -214,9 +217,9 @@ def pick_crop(rnd: Random) -> camera.Pose:
 
 
 def pick_panel_crop(rnd: Random) -> camera.Pose:
-    """As the window of a panel instrument is cropped: its pivot at the lower edge, or below it."""
+    """As the window of a panel instrument is cropped: its pivot below the middle, mostly towards the lower edge."""
     radius = rnd.uniform(0.75, 1.3)
-    centre = (rnd.gauss(0, 0.06), min(radius - rnd.uniform(0.75, 1.0), 1.1) + rnd.gauss(0, 0.04))
+    centre = (rnd.gauss(0, 0.06), radius - rnd.uniform(0.75, 1.0) + rnd.gauss(0, 0.04))
     return camera.tilted(rnd, radius, centre, min(abs(rnd.gauss(0, 10)), 40.0), rnd.gauss(0, 4))
 
 
@@ -341,12 +344,7 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
     """
     source = DialSource(size_px=size_px, empty=0.0)
     batches = (source.batch(seed, step, SYNTH_BATCH) for step in itertools.count())
-    rows = (
-        (batch.pictures[i], index_line(batch, i))
-        for batch in batches
-        for i in range(SYNTH_BATCH)
-        if not math.isnan(batch.start[i]) and not (batch.full[i] == 1 and math.isnan(batch.clockwise[i]))
-    )
+    rows = ((batch.pictures[i], index_line(batch, i)) for batch in batches for i in np.flatnonzero(batch.told()))
     chosen = itertools.islice(rows, n)
     if sheet:
         albums.write_sheet(out, ((picture, line.partition(",")[0]) for picture, line in chosen))
@@ -356,8 +354,6 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
 
 
 def index_line(batch: DialBatch, index: int) -> str:
-    """Percent of the scale, three directions in degrees, and 1 or 0; empty where it can't be seen."""
+    """Of a dial whose value is told: percent of the scale, three directions in degrees, and 1 or 0."""
     numbers = [100 * batch.fraction[index], batch.needle[index], batch.start[index], batch.end[index]]
-    way = batch.clockwise[index]
-    texts = ["" if math.isnan(number) else f"{number:.2f}" for number in numbers]
-    return ",".join([*texts, "" if math.isnan(way) else str(int(way))])
+    return ",".join([*(f"{number:.2f}" for number in numbers), str(int(batch.clockwise[index]))])

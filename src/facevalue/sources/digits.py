@@ -118,7 +118,7 @@ class DigitSource:
     """Rows of one to eight digits in a frame of size_px (width, height).
 
     data: folder of the data sets mnist, meter-digits and sudoku-cells; None for where ``find_dataset`` looks.
-    shares: of each kind of picture.  real=False draws alone, of handwriting nothing.
+    shares: of each kind of picture.
     """
 
     size_px: tuple[int, int] = (160, 32)
@@ -165,8 +165,8 @@ class DigitSource:
             (left, right), (top, bottom) = row.cells[digit], row.extents()[digit]
             batch.places[index, k] = np.nan if digit in covered else row.places[digit] % 10
             batch.points[index, k] = digit in row.points and digit + 1 < last
-            middle = matrix @ np.array([[left, right, (left + right) / 2, (left + right) / 2],
-                                        [HEIGHT / 2, HEIGHT / 2, top, bottom], [1.0, 1.0, 1.0, 1.0]])  # fmt: skip
+            across, down = (left + right) / 2, (top + bottom) / 2
+            middle = matrix @ np.array([[left, right, across, across], [down, down, top, bottom], [1.0, 1.0, 1.0, 1.0]])
             x, y = middle[:2] / middle[2]
             batch.cells[index, k] = x[0], x[1], y[2], y[3]
 
@@ -497,8 +497,8 @@ def sudoku_cells(data: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64
 
 
 def meter_of(name: str) -> str:
-    """The meter that a group of pictures shows: bursts of one meter carry its name and their hour."""
-    return re.sub(r"/\d{8}/\d\d$", "", name)
+    """The meter that a group of pictures shows: bursts of one meter carry its name and their day, or day and hour."""
+    return re.sub(r"/\d{8}(/\d\d)?$", "", name)
 
 
 @functools.lru_cache(maxsize=2)
@@ -706,7 +706,7 @@ def as_others_write(rnd: Random, glyph: NDArray[np.uint8], digit: int) -> NDArra
 
 
 def roughened(rnd: Random, square: RGB) -> RGB:
-    """A cut out digit as a coarse scan has it: in 8 to 12 pixels, or black and white with a ragged edge."""
+    """A cut out digit as a coarse scan has it: in 8 to 14 pixels, or black and white with a ragged edge."""
     side = square.shape[0]
     image = Image.fromarray(square)
     if rnd.random() < 0.35:
@@ -731,6 +731,7 @@ def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
         rgb = turned(rnd, rgb, 8, 0.09, 0.05)
     if plain:
         return Crop(rgb, float(digit), MNIST_CELL)
+    cell = MNIST_CELL
     kind = rnd.random()
     if kind < 0.4:  # black and white, cut out, stretched into a square
         ink = rgb[..., 0] > rnd.uniform(70, 170)
@@ -745,6 +746,8 @@ def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
             square = np.zeros((side, side, 3), dtype=np.uint8)
             left = (side - resized.shape[1]) // 2
             square[:, left : left + resized.shape[1]] = resized
+            beside = min(left / side, (1 - lettering.THINNEST) / 2)
+            cell = (beside, 1 - beside, 0.0, 1.0)
             if rnd.random() < 0.4:  # a broad pen
                 broad = Image.fromarray(square).filter(ImageFilter.MaxFilter(rnd.choice((3, 3, 5)) if side > 20 else 3))
                 square = np.asarray(broad)
@@ -758,7 +761,7 @@ def mnist_crop(rnd: Random, data: Path | None, plain: bool = False) -> Crop:
             rgb = (paper * (1 - share) + ink_colour * share).astype(np.uint8)
         else:
             rgb = np.asarray(255 - rgb)
-    return Crop(rgb, float(digit), MNIST_CELL)
+    return Crop(rgb, float(digit), cell)
 
 
 def empty_crop(rnd: Random, data: Path | None) -> Crop:

@@ -222,9 +222,14 @@ def blade(rnd: Random, family: str, length: float, width: float) -> skia.Path:
 
 def add_ring(path: skia.Path, at: float, radius: float, line: float) -> None:
     """Add a ring about (0, -at), of outer radius and line width."""
+    add_band(path, (0, -at), radius, max(radius - line, 0.1))
+
+
+def add_band(path: skia.Path, centre: tuple[float, float], outer: float, inner: float) -> None:
+    """Add what lies between two circles, round the way of ``mirrored``, so that a shaft that crosses it stays whole."""
     path.setFillType(skia.PathFillType.kWinding)
-    path.addCircle(0, -at, radius, skia.PathDirection.kCW)
-    path.addCircle(0, -at, max(radius - line, 0.1), skia.PathDirection.kCCW)
+    path.addCircle(*centre, outer, skia.PathDirection.kCCW)
+    path.addCircle(*centre, inner, skia.PathDirection.kCW)
 
 
 def spade(rnd: Random, length: float, half: float, thin: float) -> skia.Path:
@@ -265,9 +270,9 @@ def cathedral(rnd: Random, length: float, half: float) -> skia.Path:
     line = max(0.9, half * 0.3)
     base, shoulder = length * rnd.uniform(0.05, 0.2), length * rnd.uniform(0.65, 0.85)
     path = mirrored([(line * 0.7, 0), (half * 0.9, base), (half, shoulder), (0.15, length)])
-    inner = mirrored([(half * 0.9 - line, base + line), (half - line, shoulder - line), (0.05, length * 0.9)])
-    path.addPath(inner)
-    path.setFillType(skia.PathFillType.kEvenOdd)
+    opening = [(0.05, length * 0.9), (half - line, shoulder - line), (half * 0.9 - line, base + line)]
+    path.addPath(mirrored(opening))  # listed from tip to base: round the other way, which cuts it out
+    path.setFillType(skia.PathFillType.kWinding)
     for _ in range(rnd.choice((0, 1, 2))):
         at = rnd.uniform(base, shoulder)
         path.addPath(
@@ -288,8 +293,7 @@ def fretwork(rnd: Random, length: float, half: float, thin: float) -> skia.Path:
             add_ring(path, at, radius, max(0.9, radius * 0.35))
         elif kind < 0.7:  # a pair of scrolls
             for side in (-1, 1):
-                path.addCircle(side * radius, -at, radius, skia.PathDirection.kCW)
-                path.addCircle(side * radius, -at, radius * 0.55, skia.PathDirection.kCCW)
+                add_band(path, (side * radius, -at), radius, radius * 0.55)
         else:
             path.addPath(mirrored([(thin, at - radius), (radius, at), (thin, at + radius)]))
     return path

@@ -19,6 +19,7 @@ from facevalue.sources.paint import Colour, skia
 
 HEIGHT = 100.0
 MOST_DIGITS = 8
+THINNEST = 0.34  # of its height is the cell of a digit, though a one is thinner
 
 
 @dataclass(frozen=True)
@@ -526,9 +527,13 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
                     paint.fill(ink, more.uniform(0.4, 1)),
                 )
 
+    # leaning digits stand where they are drawn half-way up a whole one; the middle of a small one is lower
+    leaning = tuple(
+        (left - slant * top / 2, right - slant * top / 2) for (left, right), top in zip(cells, tops, strict=True)
+    )
     return Row(
         places=tuple(float(d) for d in digits),
-        cells=tuple(cells),
+        cells=leaning,
         width=end + (unit_gap + 70 if with_unit else 0.0),
         ground=ground,
         paint=draw,
@@ -749,7 +754,7 @@ def written_row(rnd: Random, digits: Sequence[int], glyphs: Sequence[NDArray[np.
         width = (x1 - x0) * unit
         top = HEIGHT / 2 - (y1 - y0) * unit / 2 + rnd.gauss(0, 5) + slope * x
         boxes.append((x - x0 * unit, top - y0 * unit, 28 * unit))
-        room = max(0.0, 34 - width) / 2  # a one is thin, its cell is not
+        room = max(0.0, THINNEST * HEIGHT - width) / 2
         cells.append((x - room, x + width + room))
         tops.append(top)
         bottoms.append(top + (y1 - y0) * unit)
