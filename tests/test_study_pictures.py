@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -27,6 +28,7 @@ from facevalue.sources.datasets import ORIGINS
 from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
 from facevalue.studies import encodings as encodings_study
 from facevalue.studies.clock_figures import keep_apart
+from facevalue.studies.picture_figures import Row, floor_of, plot_rows
 from facevalue.studies.pictures import CIFAR, FASHION, LOSS, RIGHT, VALIDATION, best, intervals_of, rights_of
 
 FILES = (activations, cnn, mlp, obfuscated)
@@ -426,3 +428,21 @@ def test_intervals_are_of_seeds_and_pictures(finished: dict[str, Path]) -> None:
 )
 def test_names_beside_a_figure_keep_apart(wanted: list[float], found: list[float]) -> None:
     assert keep_apart(np.array(wanted), 0.1) == pytest.approx(np.array(found))
+
+
+@pytest.mark.parametrize(
+    ("shares", "floor", "reason"),
+    [
+        ([0.10, 0.81, 0.91, 0.92, 0.93], 0.81, "one at chance: the axis begins with the others"),
+        ([0.81, 0.91, 0.92, 0.93, 0.93], 0.0, "one a little worse is shown where it is"),
+        ([0.10, 0.10, 0.91, 0.92, 0.93], 0.0, "two of five are not few"),
+        ([0.10, 0.10, 0.91, 0.92, 0.93, 0.90, 0.92, 0.91], 0.90, "two of eight are"),
+        ([0.5], 0.0, "one alone"),
+        ([0.5, 0.5], 0.0, "no difference"),
+    ],
+)
+def test_a_few_far_below_are_told_by_an_arrow(shares: list[float], floor: float, reason: str) -> None:
+    assert floor_of(shares) == floor, reason
+    rows = [Row(f"network {k}", (share,), share, share) for k, share in enumerate(shares)]
+    drawn = np.asarray(Image.open(io.BytesIO(plot_rows(rows, "a title"))).convert("L"))
+    assert (drawn < 128).any()

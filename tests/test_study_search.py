@@ -304,6 +304,18 @@ def test_a_finished_search_does_nothing(found: Path, data: Path, monkeypatch: py
     assert total.startswith("9 runs, about 0 minutes")
 
 
+def test_what_was_found_elsewhere_needs_no_data(found: Path, tmp_path: Path) -> None:
+    """All rows and figures, with an empty folder in the place of the data sets."""
+    kept, out = tmp_path / "results.zip", tmp_path / "here"
+    elsewhere.pack_results(found, kept)
+    (tmp_path / "empty").mkdir()
+    run("search", tmp_path / "empty", out, "--with", str(kept))
+    assert rows_of(out) == rows_of(found)
+    names = {path.name for path in (found / "figures").iterdir()}
+    assert {path.name for path in (out / "figures").iterdir()} == names
+    assert len(names) == 3
+
+
 def test_what_a_search_has_lost_is_trained_again(found: Path, data: Path, tmp_path: Path) -> None:
     """Not only what it has still to try: else the rest of the study never comes."""
     copy = tmp_path / "copy"

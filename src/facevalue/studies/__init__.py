@@ -495,11 +495,11 @@ def run_study(
         why = "; ".join(errors.values()) or f"{missing[asked[0]]}; name a folder with --data"
         raise FaceValueError(f"nothing of {name} can be trained: {why}")
     for dataset, error in errors.items():
-        print(f"{dataset}: {error}", file=sys.stderr, flush=True)
+        print(error if error.startswith(dataset) else f"{dataset}: {error}", file=sys.stderr, flush=True)
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
     carry_out(study, runs, missing, out, budget, *options, shown=[*tried, *later])
-    if study.search is not None and not missing_data(study.search.example(), data, may_fetch=True):
+    if study.search is not None:
 
         def carry_out_one(experiment: Experiment) -> Outcome:
             tried = plan_tried(study, out, budget)
@@ -508,7 +508,7 @@ def run_study(
             carry_out(study, [*runs, *tried, run], known, out, budget, *options, shown=later)
             return outcomes([run], known)[0]
 
-        if not only:
+        if not only and not missing_data(study.search.example(), data, may_fetch=True):
             carry_out(study, [*runs, *tried], missing, out, budget, *options, shown=later)  # what its results lack
             study.search.go_on(out, budget, carry_out_one)
         tried = plan_tried(study, out, budget)

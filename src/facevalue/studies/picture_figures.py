@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STYLES = (("-", "black", "o"), ("--", "0.35", "s"), (":", "0.2", "^"), ("-.", "0.5", "D"), ("-", "0.65", "v"))
 LEAST_GRADIENT = 1e-9  # less is drawn as that
+FAR = 0.3  # of a share, below which the axis does not reach for a few
 
 
 class Row(NamedTuple):
@@ -78,11 +79,24 @@ class Line(NamedTuple):
 def plot_rows(rows: Sequence[Row], title: str, whose: str = "the report") -> bytes:
     """A line for each network: a dot a seed, the mean with its interval, and what is published as a hollow diamond.
 
-    whose: that is.
+    whose: that is.  Where a few lie far below all others, the axis begins with those and an arrow tells of the few.
     """
     figure = new_figure(7.4, 1.1 + 0.31 * len(rows))
     axes = figure.add_subplot()
+    floor = floor_of([share for row in rows for share in (row.low, *row.seeds, *row.published)])
     for line, row in enumerate(reversed(rows)):
+        below = [f"{100 * share:.4g} %" for share in row.seeds if share < floor]
+        below += [f"{whose} {100 * share:.4g} %" for share in row.published if share < floor]
+        if below:
+            axes.annotate(
+                f"◄ {', '.join(below)}",
+                (0, line),
+                (4, 0),
+                axes.get_yaxis_transform(),
+                "offset points",
+                fontsize=7.5,
+                va="center",
+            )
         mean = sum(row.seeds) / len(row.seeds)
         axes.plot([row.low, row.high], [line, line], color="0.55", linewidth=3, solid_capstyle="butt", zorder=1)
         axes.plot(row.seeds, [line] * len(row.seeds), "o", color="black", markersize=3, zorder=3)
@@ -99,12 +113,22 @@ def plot_rows(rows: Sequence[Row], title: str, whose: str = "the report") -> byt
     axes.set_axisbelow(True)
     axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)], fontsize=8)
     axes.set(xlabel="share of the test set read right", ylim=(-0.7, len(rows) - 0.3))
+    if floor > 0:
+        most = max(share for row in rows for share in (row.high, *row.seeds, *row.published))
+        axes.set_xlim(floor - 0.12 * (most - floor), most + 0.04 * (most - floor))
     as_percent(axes, "x")
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)
     legend_below(figure, 3)
     return png_of(figure)
+
+
+def floor_of(shares: Sequence[float]) -> float:
+    """The least of most shares, where at most a quarter of them lie FAR or more below all others; else 0."""
+    ordered = np.sort(shares)
+    far = np.flatnonzero(np.diff(ordered[: len(ordered) // 4 + 1]) >= FAR)
+    return float(ordered[far[-1] + 1]) if len(far) else 0.0
 
 
 def plot_sizes(points: Sequence[Sized], title: str, label: str) -> bytes:

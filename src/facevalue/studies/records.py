@@ -74,6 +74,9 @@ PARTS = {
 WHOLE, ONE_LOOK = "ablation: whole", "one look"
 
 
+DASHED, DOTTED = "--", ":"
+
+
 class Told(NamedTuple):
     """A share of the test set that others give.  looks: whether of several looks.  report: whether of the documents."""
 
@@ -223,9 +226,9 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
     panels = {test: spent for test, spent in panels.items() if spent}
     if panels:
         caption = (
-            "Share of the test set read right with six looks, a dot a seed, against minutes of the whole training, the "
-            "least of the seeds, as they were trained on several machines. Hollow: what "
-            "others give, drawn at our minutes, whatever theirs were; diamonds the reports, squares others."
+            "Share of the test set read wrong with six looks, less is higher, a mark a seed, against minutes of the "
+            "whole training, the least of the seeds, as they were trained on several machines. Lines: what others "
+            "give, whatever their minutes; dashed the reports, dotted others."
         )
         yield Drawing("minutes.png", caption, plot_minutes(panels))
     losses = losses_of(groups)
@@ -311,31 +314,38 @@ def plot_losses(losses: Sequence[Loss], title: str) -> bytes:
 
 
 def plot_minutes(panels: Mapping[str, Sequence[Spent]]) -> bytes:
-    """Shares against minutes on a logarithmic scale, a panel for each test set."""
+    """Shares wrong against minutes, both logarithmic, a panel for each test set; a line for what others give."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     figure = new_figure(5.0 * len(panels) + 0.4, 4.6)
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (test, spent) in zip(grid, panels.items(), strict=True):
         for one, (_, shade, mark) in zip(spent, STYLES, strict=False):
             minutes = max(one.minutes, LEAST_MINUTES)
-            axes.plot(
-                [minutes] * len(one.shares), one.shares, mark, color=shade, markersize=5, linestyle="none", zorder=3
-            )
-            at = minutes, sum(one.shares) / len(one.shares)
-            axes.annotate(one.title, at, (-7, -3), textcoords="offset points", fontsize=8, ha="right")
-            for told in one.told:
-                shape, at = "D" if told.report else "s", (minutes, told.share)
-                axes.plot(*at, shape, markerfacecolor="white", markeredgecolor="black", markersize=6)
-                text = f"{told.who} {100 * told.share:.1f} %"
-                axes.annotate(text, at, (7, -3), textcoords="offset points", fontsize=7, color="0.25")
+            wrong = [1 - share for share in one.shares]
+            axes.plot([minutes] * len(wrong), wrong, mark, color=shade, markersize=5, linestyle="none", zorder=3)
+            at = minutes, sum(wrong) / len(wrong)
+            bare = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # of the lines
+            axes.annotate(one.title, at, (-7, -3), textcoords="offset points", fontsize=8, ha="right", bbox=bare)
         every = np.maximum([one.minutes for one in spent], LEAST_MINUTES)
         axes.set_xscale("log")
-        axes.set_xlim(every.min() / 5, every.max() * 5)
+        axes.set_xlim(every.min() / 8, every.max() * 8)
         axes.xaxis.set_minor_formatter("")
-        finish_shares(axes, test, "minutes of training", "share of the test set read right")
+        for told in dict.fromkeys(told for one in spent for told in one.told):
+            dashes = DASHED if told.report else DOTTED
+            axes.axhline(1 - told.share, color="0.5", linewidth=1, linestyle=dashes, zorder=1)
+            at, text = (axes.get_xlim()[1], 1 - told.share), f"{told.who}, {100 * told.share:.1f} % right"
+            axes.annotate(text, at, (-2, 3), textcoords="offset points", fontsize=7, color="0.25", ha="right")
+        finish_shares(axes, test, "minutes of training", "share of the test set read wrong")
+        axes.set_yscale("log")
+        axes.margins(y=0.12)
+        axes.invert_yaxis()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter("{x:,g}")
-    for shape, label in (("D", "the reports"), ("s", "others")):
-        axes = grid[0]
-        axes.plot([], [], shape, markerfacecolor="white", markeredgecolor="black", linestyle="none", label=label)
+    for dashes, label in ((DASHED, "the reports"), (DOTTED, "others")):
+        grid[0].plot([], [], color="0.5", linewidth=1, linestyle=dashes, label=label)
     legend_below(figure, 2, grid[0])
     return png_of(figure)
 
