@@ -71,7 +71,8 @@ def speed_table(read: dict[str, Any], draw: dict[str, Any]) -> list[str]:
     return [
         "| speed | figure |",
         "| --- | --- |",
-        f"| network, one pass over one crop, one thread (one or two a reading) | {read['crop']['session_ms']:.1f} ms |",
+        "| network, one pass over one crop, one thread (one or two a reading, up to four of a clock far away) | "
+        f"{read['crop']['session_ms']:.1f} ms |",
         f"| one crop in memory, read whole, one thread: median, 90th percentile of {read['crop']['crops']} "
         f"| {read['crop']['reader_ms']:.1f} ms, {read['crop']['reader_90_ms']:.1f} ms |",
         f"| `facevalue read photo.jpg`, whole process | {read['command']['seconds']:.2f} s |",

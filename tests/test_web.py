@@ -589,6 +589,9 @@ def pictures_to_compare() -> list[Any]:
     turned[0x0112] = 6
     grey = Image.new("RGB", (100, 80), "grey")
     noise = Image.frombytes("RGB", (90, 60), np.random.default_rng(3).bytes(90 * 60 * 3))
+    far, farther = (Image.new("RGB", (640, 480), (150, 140, 130)) for _ in range(2))
+    far.paste(clock.resize((200, 200)), (250, 100))
+    farther.paste(clock.resize((120, 120)), (300, 220))
     glass = clock.copy()
     glass.putalpha(clock.convert("L"))
     cases = {
@@ -597,6 +600,8 @@ def pictures_to_compare() -> list[Any]:
             "turned": (clock.rotate(25, fillcolor="white"), "PNG", {}),
             "blurred": (clock.resize((48, 48)).filter(ImageFilter.GaussianBlur(2)).resize((200, 220)), "PNG", {}),
             "part": (clock.crop((60, 0, 448, 300)), "PNG", {}),
+            "far away": (far, "JPEG", {"quality": 92, "subsampling": 0}),
+            "farther away": (farther, "JPEG", {"quality": 92, "subsampling": 0}),
             "transparent": (glass, "PNG", {}),
             "JPEG": (clock, "JPEG", {"quality": 92, "subsampling": 0}),
             "large JPEG": (large, "JPEG", {"quality": 92}),

@@ -1,6 +1,7 @@
 """How a clock is looked at: once on the whole picture, which says where the dial stands and how it is turned; and,
 unless that is upright, fills the picture and leaves no doubt, a second time, straightened by what was seen, with a
-little room round it. A network that was taught the time alone looks once.
+little room round it. Before that a dial that is small in the picture is gone nearer to. A network that was taught the
+time alone looks once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes
 from facevalue.codecs.encodings import TimeBelief
-from facevalue.codecs.pose import is_straight, pose_matrix
+from facevalue.codecs.pose import is_straight, longest_radius, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.reading import Alternative, Polyline, Reading
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
+SMALL = 0.6  # radius of a dial, 1 for one as wide as the frame, below which a look tells where to look, and no time
+NEARER = 2  # times at most that the frame is drawn round such a dial
 ENOUGH_PX = 224  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SURE = 0.9  # of a dial that is straight: a time seen so surely stays what it is when looked at again (lab notes)
@@ -36,7 +39,8 @@ CIRCLE = tuple((float(np.sin(a)), -float(np.cos(a))) for a in np.linspace(0, 2 *
 class Look:
     """What the passes over one picture saw, and what follows from them.
 
-    frame: homography of the last one's [-1, 1]^2 to picture pixels.  Of a single look first and second are the same.
+    first, second: the last two; of a single look they are the same.  frame: homography of the last one's [-1, 1]^2 to
+    picture pixels.
     """
 
     first: ClockBelief | TimeBelief
@@ -64,23 +68,35 @@ def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
 def look(weight: Weight, rgb: RGB) -> Look:
     """Read the whole picture; unless that is enough, straighten the dial by what was seen, read again, join the two.
 
-    Where it is not seen where the dial stands, the first look is all there is.
+    While the dial is small in the frame, a frame drawn round it takes the frame's place. Where it is not seen where the
+    dial stands, the first look is all there is.
     """
-    whole = whole_picture(rgb)
-    first = look_through(weight, rgb, whole)
+    frame = whole_picture(rgb)
+    first = look_through(weight, rgb, frame)
     if isinstance(first, TimeBelief):
-        return Look(first, first, first, whole)
+        return Look(first, first, first, frame)
+    for _ in range(NEARER):
+        if not longest_radius(first.pose) < SMALL:
+            break
+        frame = round_dial(frame, first)
+        first = look_through(weight, rgb, frame)
+        assert isinstance(first, ClockBelief)
     if is_enough(first):  # a second look would say the same once more
-        return Look(first, first, first.joined_with(first), whole)
-    return look_again(weight, rgb, whole, first)
+        return Look(first, first, first.joined_with(first), frame)
+    return look_again(weight, rgb, frame, first)
 
 
-def look_again(weight: Weight, rgb: RGB, whole: NDArray[np.float64], first: ClockBelief) -> Look:
-    """The second look, at the dial as the first one at the frame ``whole`` places it, and what both say together."""
-    frame = whole @ pose_matrix(first.pose, first.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0])
-    second = look_through(weight, rgb, frame)
+def look_again(weight: Weight, rgb: RGB, frame: NDArray[np.float64], first: ClockBelief) -> Look:
+    """The second look, at the dial as the first one through a frame places it, and what both say together."""
+    straight = round_dial(frame, first)
+    second = look_through(weight, rgb, straight)
     assert isinstance(second, ClockBelief)
-    return Look(first, second, second.joined_with(first), frame)
+    return Look(first, second, second.joined_with(first), straight)
+
+
+def round_dial(frame: NDArray[np.float64], seen: ClockBelief) -> NDArray[np.float64]:
+    """A frame straight round the dial, with a little room, as it was seen through another one."""
+    return np.asarray(frame @ pose_matrix(seen.pose, seen.twelve_degrees) @ np.diag([1 / FILL, 1 / FILL, 1.0]))
 
 
 def is_enough(first: ClockBelief) -> bool:

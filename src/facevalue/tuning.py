@@ -529,7 +529,7 @@ def are_drums(weight: Weight, pictures: Sequence[Own]) -> bool:
 
 
 def teach_row(
-    weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, step: float = 0.0, *, drums: bool
+    weight: Weight, rgb: RGB, label: str, scale: Scale | None = None, step: float = 0.0, drums: bool = True
 ) -> Row:
     """The labelled digits, where the reader sees them; cells NaN where it sees another number of them.
 

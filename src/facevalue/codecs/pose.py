@@ -39,6 +39,12 @@ def pose_matrix(pose: Floats, twelve_degrees: float) -> NDArray[np.float64]:
     return np.asarray(placed @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]))
 
 
+def longest_radius(pose: Floats) -> float:
+    """Of a dial as it lies in the picture: 1 where it is as wide as that. pose: see ``pose_matrix``; NaN of NaN."""
+    sxx, sxy, syy = (float(number) for number in pose[2:5])
+    return (sxx + syy) / 2 + math.hypot((sxx - syy) / 2, sxy)
+
+
 def is_straight(pose: Floats) -> bool:
     """Whether a dial nearly fills the picture, in its middle and seen from the front.  pose: see ``pose_matrix``."""
     cx, cy, sxx, sxy, syy = (float(number) for number in pose[:5])

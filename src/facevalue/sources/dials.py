@@ -55,7 +55,7 @@ class DialBatch:
 
     def told(self) -> NDArray[np.bool_]:
         """(N,) whether the needle and the marks tell the value: where the scale ends, and which way it rises."""
-        return ~np.isnan([self.needle, self.start, self.clockwise]).any(axis=0)
+        return np.asarray(~np.isnan([self.needle, self.start, self.clockwise]).any(axis=0))
 
     def labels(self) -> dict[str, NDArray[np.float32]]:
         """What the codec of dials encodes, by name."""
@@ -344,7 +344,9 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, size_px: int) -> N
     """
     source = DialSource(size_px=size_px, empty=0.0)
     batches = (source.batch(seed, step, SYNTH_BATCH) for step in itertools.count())
-    rows = ((batch.pictures[i], index_line(batch, i)) for batch in batches for i in np.flatnonzero(batch.told()))
+    rows = (
+        (batch.pictures[i], index_line(batch, i)) for batch in batches for i in np.flatnonzero(batch.told()).tolist()
+    )
     chosen = itertools.islice(rows, n)
     if sheet:
         albums.write_sheet(out, ((picture, line.partition(",")[0]) for picture, line in chosen))

@@ -1,13 +1,16 @@
-// How a clock is looked at, as look_clock.py: the whole picture, then the dial straightened by what was seen.
+// How a clock is looked at, as look_clock.py: the whole picture, nearer where the dial is small in it, then the dial
+// straightened by what was seen.
 
 import { confidenceOf } from "./calibration.js";
 import {
   candidates, decodeClock, formatTime, joinClocks, likeliestMinutes, massNear, twelveDegrees,
 } from "./clock.js";
 import { diagonal, multiply, roundHalfEven, warp, wholePicture } from "./pictures.js";
-import { isStraight, poseMatrix } from "./pose.js";
+import { isStraight, longestRadius, poseMatrix } from "./pose.js";
 
 const FILL = 0.78;
+const SMALL = 0.6;
+const NEARER = 2;
 const RUNNERS_UP = 9;
 const SURE = 0.9;
 const UPRIGHT_DEGREES = 10;
@@ -18,13 +21,21 @@ export const CODEC = "clock/needles";
 export const ENOUGH_PX = 224;
 
 export async function look(weight, picture) {
-  const whole = wholePicture(picture);
-  const first = await lookThrough(weight, picture, whole);
-  if (isEnough(first)) return { first, second: first, both: joinClocks(first, first), frame: whole };
-  const straight = multiply(whole, poseMatrix(first.pose, twelveDegrees(first)));
-  const frame = multiply(straight, diagonal(1 / FILL, 1 / FILL, 1));
+  let frame = wholePicture(picture);
+  let first = await lookThrough(weight, picture, frame);
+  for (let count = 0; count < NEARER && longestRadius(first.pose) < SMALL; count += 1) {
+    frame = roundDial(frame, first);
+    first = await lookThrough(weight, picture, frame);
+  }
+  if (isEnough(first)) return { first, second: first, both: joinClocks(first, first), frame };
+  frame = roundDial(frame, first);
   const second = await lookThrough(weight, picture, frame);
   return { first, second, both: joinClocks(second, first), frame };
+}
+
+// A frame straight round the dial, with a little room, as it was seen through another one.
+function roundDial(frame, seen) {
+  return multiply(multiply(frame, poseMatrix(seen.pose, twelveDegrees(seen))), diagonal(1 / FILL, 1 / FILL, 1));
 }
 
 // Whether the whole picture is what a second look would straighten it to, and its time is beyond doubt.

@@ -34,6 +34,11 @@ export function poseMatrix(pose, degrees) {
   );
 }
 
+// Of a dial as it lies in the picture: 1 where it is as wide as that.
+export function longestRadius([, , sxx, sxy, syy]) {
+  return (sxx + syy) / 2 + Math.hypot((sxx - syy) / 2, sxy);
+}
+
 // Whether a dial nearly fills the picture, in its middle and seen from the front.
 export function isStraight([cx, cy, sxx, sxy, syy]) {
   return (
