@@ -292,7 +292,9 @@ def test_parse_time(text: str, expected: int) -> None:
     assert parse_time(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "24:00", "12:60", "1:5", "1.05", "-1:05", "12:05 pm", "１:05", "noon"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "24:00", "12:60", "1:5", "1.05", "-1:05", "10:09:30", "12:05 pm", "１:05", "noon"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no time; expected H:MM"):
         parse_time(text)

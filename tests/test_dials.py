@@ -587,6 +587,91 @@ def test_a_needle_points_where_its_label_says(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_allclose(tips, np.tile([0.0, -1.0], (len(tips), 1)), atol=1e-5)
 
 
+def direction(canvas: skia.Canvas, x: float, y: float) -> float:
+    """Of a point of the drawing, as it is seen from the pivot: degrees clockwise from up."""
+    matrix = canvas.getTotalMatrix()
+    point, pivot = matrix.mapXY(x, y), matrix.mapXY(0, 0)
+    return math.degrees(math.atan2(point.x() - pivot.x(), pivot.y() - point.y()))
+
+
+def degrees_apart(one: float, other: float) -> float:
+    return abs((one - other + 180) % 360 - 180)
+
+
+class NotedLines:
+    """A canvas that notes the directions of the outer ends of its lines."""
+
+    def __init__(self, canvas: skia.Canvas, noted: list[float]) -> None:
+        self.canvas, self.noted = canvas, noted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.canvas, name)
+
+    def drawLine(self, *ends: Any) -> None:
+        self.noted.append(direction(self.canvas, *ends[:2]))
+        self.canvas.drawLine(*ends)
+
+
+Note = tuple[float, float, float]  # a numeral's value and direction, and the size of its font
+
+
+def note_numerals(monkeypatch: pytest.MonkeyPatch, draw: str) -> tuple[list[Note], list[tuple[Any, ...]]]:
+    """The numerals that a function of ``dial_faces`` draws from now on, and the arguments that it is called with."""
+    noted: list[Note] = []
+    called: list[tuple[Any, ...]] = []
+    draw_them, text_at = getattr(dial_faces, draw), dial_faces.text_at
+
+    def note(canvas: skia.Canvas, text: str, at: tuple[float, float], font: Any, pen: Any) -> None:
+        noted.append((float(text), direction(canvas, *at), font.getSize()))
+        text_at(canvas, text, at, font, pen)
+
+    def draw_noted(*arguments: Any) -> Any:
+        called.append(arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(dial_faces, "text_at", note)
+            return draw_them(*arguments)
+
+    monkeypatch.setattr(dial_faces, draw, draw_noted)
+    return noted, called
+
+
+def test_ticks_and_numerals_of_a_gauge_stand_where_its_face_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[float] = []
+    draw_ticks = dial_faces.draw_gauge_ticks
+    monkeypatch.setattr(
+        dial_faces, "draw_gauge_ticks", lambda canvas, *rest: draw_ticks(NotedLines(canvas, ticks), *rest)
+    )
+    numerals, called = note_numerals(monkeypatch, "draw_gauge_numerals")
+    with_numerals = 0
+    for seed in range(40):
+        ticks.clear()
+        numerals.clear()
+        face = dial_faces.gauge_face(Random(seed), 40)
+        for k, degrees in enumerate(ticks):
+            assert degrees_apart(degrees, face.start + face.sweep * k / (len(ticks) - 1)) < 0.01, seed
+        scale = [(value, degrees) for value, degrees, size in numerals if size == numerals[0][2]]  # the outer one
+        values, majors = [value for value, _ in scale], called[-1][8]
+        assert values == sorted(set(values)), seed
+        assert not scale or any(
+            all(degrees_apart(degrees, face.start + face.sweep * k / majors) < 0.01 for k, (_, degrees) in numbered)
+            for numbered in (list(zip(range(0, 99, every), scale, strict=False)) for every in (1, 2))
+        ), seed
+        with_numerals += len(scale) > 2
+    assert with_numerals > 30
+
+
+def test_numerals_of_a_meter_stand_where_its_face_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    numerals, _ = note_numerals(monkeypatch, "draw_decade")
+    ways = set()
+    for seed in range(60):
+        numerals.clear()
+        face = dial_faces.meter_face(Random(seed), 40)
+        for digit, degrees, _ in numerals:
+            assert degrees_apart(degrees, face.start + face.sweep * digit / 10) < 0.01, seed
+        ways.add((face.sweep > 0, len(numerals)))
+    assert {(True, 10), (False, 10)} <= ways
+
+
 def test_zero_and_five_alone_tell_no_way_round() -> None:
     canvas = skia.Surface(80, 80).getCanvas()
     black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

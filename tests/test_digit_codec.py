@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -488,6 +489,15 @@ def test_a_second_look_makes_surer() -> None:
     assert np.exp(joined.log_probability).sum(axis=1) == pytest.approx(1, abs=1e-3)
     assert (joined.spans == blurred.spans).all()
     assert seen.joined_with(seen).read().joint > seen.read().joint
+
+
+def test_six_looks_weigh_as_much_as_two() -> None:
+    seen = believe([[1.0, 7.0]])[0]
+    vague = np.log(0.7 * np.exp(seen.log_probability) + 0.3 / PLACES).astype(np.float32)
+    belief = dataclasses.replace(seen, log_probability=vague)
+    two, six = belief.joined_with(belief), belief.joined_with(*[belief] * 5)
+    assert two.log_probability == pytest.approx(six.log_probability, abs=1e-4)
+    assert two.read().joint > belief.read().joint
 
 
 @pytest.mark.parametrize(("one", "other"), [([1.0, 2.0], [1.0]), ([1.0], []), ([], [1.0]), ([], [])])

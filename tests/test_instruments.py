@@ -37,7 +37,7 @@ from facevalue.instruments.lines import find_lines
 from facevalue.instruments.reader import InstrumentReader
 from facevalue.instruments.schema import Digits, Gauge, Needle, load_instrument
 from facevalue.reader import Reader, Weight
-from facevalue.reading import draw_overlay
+from facevalue.reading import Reading, draw_overlay
 from facevalue.watching.history import history
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -410,6 +410,8 @@ def test_a_blind_wheel_vetoes_nothing() -> None:
     doubtful = decode_wheels([*wheels[:1], Wheel(wrong), *wheels[2:]])
     assert steps_apart(doubtful, 530.25) > 1 or doubtful.probability < 0.9
     assert doubtful.others
+    far_off = score_at(believe(0.3), 0.04, np.array([0.8]))
+    assert far_off == pytest.approx([math.log(1e-3)])  # a thousandth of what each place of a blind wheel has
 
 
 def test_what_cannot_be_told_is_a_question_mark() -> None:
@@ -499,6 +501,16 @@ def test_a_covered_dial_is_uncertain(meter: Path, red_needles: None) -> None:
     assert reading.uncertain and math.isnan(reading.number)
     assert reading.value.startswith("530.0") and reading.value.endswith("?")
     assert reading.parts[3].value == "?" and reading.parts[3].confidence == 0
+
+
+@pytest.mark.parametrize(("confidence", "uncertain"), [(0.49, True), (0.51, False)])
+def test_a_number_that_is_told_but_doubtful_is_uncertain(
+    confidence: float, uncertain: bool, meter: Path, red_needles: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Reading("instrument", "530.0707", 530.0707, confidence, False)
+    monkeypatch.setattr("facevalue.instruments.reader.together", lambda seen: told)
+    reading = InstrumentReader(meter).read(draw_meter("00530", needles_of(530.0707)))
+    assert (reading.value, reading.uncertain) == ("530.0707", uncertain)
 
 
 def test_a_photo_of_another_shape_is_refused(meter: Path, red_needles: None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from stand_ins import write_labelled
 
-from facevalue.codecs.clock import format_time, parse_time
+from facevalue.codecs.clock import parse_time
 from facevalue.errors import LabelError
 from facevalue.judging import parse_digits
 from facevalue.labels import Pick, read_labels, read_tables
@@ -20,38 +20,6 @@ def labelled(tmp_path: Path) -> Callable[[str], Path]:
     """Writes a label file and a small picture for every file named p*.png in it."""
 
     return lambda text: write_labelled(tmp_path / "set", text)
-
-
-@pytest.mark.parametrize(
-    ("text", "minutes", "reason"),
-    [
-        ("10:09", 609, "twelve hours"),
-        ("1:05", 65, "one figure for the hour"),
-        ("01:05", 65, "two figures"),
-        ("12:00", 0, "twelve is nought"),
-        ("12:59", 59, "and so is all of its hour"),
-        ("0:00", 0, "midnight of 24 hours"),
-        ("00:30", 30, "with two figures"),
-        ("13:05", 65, "afternoon"),
-        ("23:59", 719, "the last minute"),
-    ],
-)
-def test_parse_time(text: str, minutes: int, reason: str) -> None:
-    assert parse_time(text) == minutes, reason
-
-
-@pytest.mark.parametrize("minutes", range(0, 720, 7))
-def test_parse_time_undoes_format_time(minutes: int) -> None:
-    assert parse_time(format_time(minutes)) == minutes
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "10", "10:9", "10:60", "24:00", "25:10", "-1:00", "10:09:30", "10.09", "10:09 pm", "ten", "١٠:٠٩", "nan"],
-)
-def test_parse_time_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="expected H:MM or HH:MM"):
-        parse_time(text)
 
 
 @pytest.mark.parametrize(

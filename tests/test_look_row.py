@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -487,6 +488,39 @@ def test_a_count_in_doubt_is_a_feature(total: float, counted: float) -> None:
     """Of more than eight digits the first eight are read: then the count is far off, which the calibration sees."""
     seen, _ = reading_of(1.0, 2.0, 3.0, total=total)
     assert seen.features()["counted"] == pytest.approx(counted)
+
+
+def look_with(*places: dict[int, float]) -> Look:
+    """At digits with these probabilities of tenths of a place, 0.4 of there being as many; other looks agreed less."""
+    p = np.full((len(places), PLACES), 1e-6)
+    for row, shares in zip(p, places, strict=True):
+        for tenths, share in shares.items():
+            row[tenths] = share
+    belief = dataclasses.replace(
+        belief_in(np.zeros((len(places), 4))),
+        log_probability=np.log(p / p.sum(axis=1, keepdims=True)).astype(np.float32),
+        total=len(places) - 0.1,
+        lengths=np.where(np.arange(MOST_DIGITS + 1) == len(places), 0.4, 0.6 / MOST_DIGITS).astype(np.float32),
+    )
+    return Look(belief, belief.read(), np.eye(3), 0.25)
+
+
+def test_features_of_a_row() -> None:
+    features = look_with({40: 1.0}, {20: 0.7, 50: 0.3}, {70: 0.8, 10: 0.2}).features()
+    expected = {"joint": 0.56, "least": 0.7, "place": 0.56, "length": 0.4, "counted": 0.8, "agreed": 0.25}
+    assert features == pytest.approx(expected, abs=0.02)
+
+
+def test_the_place_of_a_single_digit_is_a_feature() -> None:
+    features = look_with({40: 0.6, 45: 0.4}).features()  # a four, at 4.0 or at 4.5
+    assert features["joint"] > 0.99
+    assert features["place"] == pytest.approx(0.6, abs=0.02)
+
+
+def test_more_digits_than_are_read_is_uncertain_however_sure() -> None:
+    for total, uncertain in ((8.0, False), (9.0, True)):
+        _, reading = reading_of(*[1.0] * MOST_DIGITS, total=total)
+        assert (reading.value, reading.confidence > 0.9, reading.uncertain) == ("1" * MOST_DIGITS, True, uncertain)
 
 
 def test_features_are_those_that_calibration_expects() -> None:

@@ -23,6 +23,7 @@ from facevalue.metrics import (
     place_of,
     place_scores,
     places_apart,
+    range_scores,
     reliability_table,
     risk_coverage,
     threshold_for_accuracy,
@@ -108,6 +109,7 @@ def test_hour_is_right(read: str, true: str, right: bool, reason: str) -> None:
         (["11:59"], ["12:00"], (1, 1, 1, 1, 1, 1, 1), "one minute across twelve is within one"),
         (["10:11"], ["10:09"], (1, 2, 2, 0, 1, 1, 1), "two minutes are within five"),
         (["10:14"], ["10:09"], (1, 5, 5, 0, 1, 1, 1), "exactly five is within five"),
+        (["10:15"], ["10:09"], (1, 6, 6, 0, 0, 1, 1), "six is not"),
         (["10:19"], ["10:09"], (1, 10, 10, 0, 0, 1, 1), "exactly ten is within ten"),
         (["10:20"], ["10:09"], (1, 11, 11, 0, 0, 0, 1), "eleven is within none, the hour still right"),
         (["6:59"], ["5:59"], (1, 60, 60, 0, 0, 0, 0), "hour mistake"),
@@ -180,6 +182,20 @@ def test_time_scores_of_nothing_are_nan_and_not_perfect() -> None:
 def test_time_scores_refuse(read: list[float], true: list[float]) -> None:
     with pytest.raises(ValueError, match="expected"):
         time_scores(read, true)
+
+
+@pytest.mark.parametrize(
+    ("off", "within", "reason"),
+    [
+        ([1, 1.1], (0.5, 1, 1), "exactly one is within one"),
+        ([2, 2.1, 5, 5.1], (0, 0.25, 0.75), "exactly two within two, and five within five"),
+        ([5, 5.1], (0, 0, 0.5), "a little more than five is within none"),
+        ([1 + 2**-52, NAN], (0.5, 0.5, 0.5), "one and the last bit of a float; what is unreadable counts too"),
+    ],
+)
+def test_range_scores(off: list[float], within: tuple[float, ...], reason: str) -> None:
+    scores = range_scores(off)
+    assert (scores["within_1"], scores["within_2"], scores["within_5"]) == within, reason
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,11 +152,15 @@ def test_test_strings_are_those_that_unpack_writes(data: Path, tmp_path: Path, m
         assert not picture[:, written.shape[1] :].any()
 
 
-@pytest.mark.parametrize("source", [MnistSource(), SvhnSource()])
-def test_the_test_set_is_the_test_set(source: MnistSource | SvhnSource, data: Path) -> None:
-    batch = type(source)(data=data).test()
+@pytest.mark.parametrize(("source", "records_of"), [(MnistSource, mnist.mnist), (SvhnSource, mnist.svhn)])
+def test_the_test_set_is_the_test_set(
+    source: type[MnistSource | SvhnSource], records_of: Callable[..., tuple[Any, Any]], data: Path
+) -> None:
+    batch = source(data=data).test()
     assert batch.digits[:, 0].tolist() == digits_of(TEST).tolist()
-    train = {picture.tobytes() for picture in mnist.as_rgb(mnist.mnist(data, "train")[0])}
+    pictures = mnist.as_rgb(records_of(data, "train")[0])
+    assert pictures.shape[1:] == batch.pictures.shape[1:]
+    train = {picture.tobytes() for picture in pictures}
     assert not any(picture.tobytes() in train for picture in batch.pictures)
 
 

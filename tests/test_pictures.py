@@ -390,7 +390,7 @@ def test_every_network_reads_and_learns(name: str, settings: dict[str, str]) -> 
     assert first.shape[1] in (1, 64)  # grey
     F.cross_entropy(network(noise)["class"], torch.arange(5)).backward()
     gradients = [parameter.grad for parameter in network.parameters()]
-    assert all(gradient is not None for gradient in gradients)
+    assert all(gradient is not None and gradient.any() for gradient in gradients)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ import schemathesis
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from PIL import Image
+from servers import wait_until
 
 from facevalue.cli import main
 from facevalue.errors import FaceValueError
@@ -72,7 +73,7 @@ def without_time(record: dict[str, Any]) -> dict[str, Any]:
 def as_read_says(path: Path, *options: str) -> dict[str, Any]:
     done = CliRunner().invoke(main, ["read", "--json", *options, str(path)])
     assert done.exit_code == 0, done.output
-    return without_time(json.loads(done.output))
+    return without_time(json.loads(done.stdout))
 
 
 # ---- what is read ----------------------------------------------------------------------------------------------------
@@ -412,6 +413,16 @@ def test_a_history_that_is_away_is_503_names_no_file_and_may_come(tmp_path: Path
         assert 'facevalue_refused_total{code="log"} 1.0' in client.get("/metrics").text
 
 
+def test_too_many_who_wait_for_the_history_are_429(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facevalue.service.log.MOST_WAITING", 0)
+    with TestClient(make_app(Settings(log_db=write_log(tmp_path / "readings.db")))) as client:
+        answer = client.get("/v1/log")
+        assert (answer.status_code, answer.json()["code"]) == (429, "queue")
+        assert answer.headers["retry-after"] == "1"
+        monkeypatch.setattr("facevalue.service.log.MOST_WAITING", 1)  # whoever was refused does not wait
+        assert client.get("/v1/log").status_code == client.get("/v1/log").status_code == 200
+
+
 def test_an_address_that_is_no_database_is_said_in_a_line() -> None:
     done = CliRunner().invoke(main, ["serve", "--port", "0", "--log-db", "mysql://here/x"])
     assert done.exit_code == 2
@@ -628,8 +639,15 @@ class Service:
 
     def wait_for_requests(self, count: int) -> None:
         wanted = f"facevalue_requests_in_progress {count:.1f}".encode()
-        while wanted not in self.ask("GET", "/metrics")[2]:
-            assert self.process.poll() is None
+        wait_until(lambda: wanted in self.ask("GET", "/metrics")[2])
+
+    def refuses(self) -> bool:
+        """Whether it takes no connection any more."""
+        try:
+            self.ask("GET", "/healthz")
+        except ConnectionError:
+            return True
+        return False
 
 
 def answer_on(connection: socket.socket) -> tuple[int, bytes]:
@@ -677,7 +695,7 @@ def test_a_connection_on_which_no_head_comes_is_closed(request_: bytes, after: b
 
 def test_a_full_line_is_429_and_sigterm_finishes_what_runs() -> None:
     clock = CLOCK.read_bytes()
-    with Service(queue=1) as service:
+    with Service(queue=1, body_seconds=120.0) as service:
         running = service.begin(clock)
         service.wait_for_requests(1)
         status, headers, body = service.ask("POST", "/v1/read", clock + bytes(5_000_000))  # not looked at
@@ -687,9 +705,7 @@ def test_a_full_line_is_429_and_sigterm_finishes_what_runs() -> None:
         running = service.begin(clock)
         service.wait_for_requests(1)
         service.process.send_signal(signal.SIGTERM)
-        with pytest.raises(ConnectionError):
-            while True:
-                service.ask("GET", "/healthz")
+        wait_until(service.refuses)
         running.sendall(clock[-1:])
         status, body = answer_on(running)
         assert (status, json.loads(body)["value"]) == (200, "1:51")

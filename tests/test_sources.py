@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib.util
 import json
 import math
@@ -34,6 +35,7 @@ from facevalue.sources.clocks import (
     ClockBatch,
     ClockSource,
     FaceMaker,
+    make_hands,
     pick_seconds,
     write_pictures,
 )
@@ -242,6 +244,24 @@ def test_a_pose_puts_the_dial_where_it_says(pose: Pose, on_dial: tuple[float, fl
     assert found == pytest.approx((u / w, v / w), abs=0.01), reason
     if on_dial == (0.0, 0.0):
         assert (u / w, v / w) == pytest.approx(pose.centre)
+
+
+def test_every_hand_is_drawn_where_its_label_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    monkeypatch.setattr(hands.Hand, "draw", lambda hand, canvas, degrees, shadow: drawn.append(degrees))
+    monkeypatch.setattr(hands, "draw_second_hand", lambda canvas, degrees, *look: drawn.append(degrees))
+    rnd, wall, sheet = Random(5), paint.make_wall(Random(5), 32), np.empty((32, 32, 4), np.uint8)
+    batch = ClockSource(size_px=32, empty=1.0).batch(1, 0, 40)  # labelled below
+    for index in range(40):
+        face = FaceMaker(index).make(32)
+        hand_set = dataclasses.replace(make_hands(rnd, face), alarm=None)  # which points anywhere
+        drawn.clear()
+        ClockSource(size_px=32).draw_one(rnd, face, hand_set, wall, batch, index, sheet)
+        labels = [batch.hour[index], batch.minute[index], batch.second[index]][: 2 + (hand_set.second is not None)]
+        assert len(drawn) == len(labels)
+        off = np.array(drawn) + batch.twelve[index] - labels
+        assert np.abs((off + 180) % 360 - 180).max() < 0.01, index
+    assert np.isfinite(batch.second).sum() > 10
 
 
 def colour_along(picture: NDArray[np.uint8], matrix: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:

@@ -10,11 +10,13 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from servers import Postgres, postgres
 
+from facevalue import watch
 from facevalue.ending import Ending
 from facevalue.errors import FaceValueError
 from facevalue.watching import keeper as keeper_module
@@ -22,7 +24,7 @@ from facevalue.watching.history import history
 from facevalue.watching.keeper import Backoff, Keeper
 from facevalue.watching.plausibility import Limits
 from facevalue.watching.spool import Spool
-from facevalue.watching.store import READINGS, TABLES, Record, Store, StoreGone, parse_url
+from facevalue.watching.store import READINGS, TABLES, Entry, Record, Store, StoreGone, parse_url
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 COUNTER = Limits(rises=True, most_per_hour=60)
@@ -132,6 +134,15 @@ def test_a_late_picture_is_judged_by_those_before_it(address: str) -> None:
     assert (verdict.plausible, verdict.good and verdict.good.number) == (True, 42)
     verdict, _ = store.add(record(11, 44))
     assert not verdict.plausible
+    store.close()
+
+
+def test_a_reading_is_judged_by_the_time_of_the_last_certain_one(address: str) -> None:
+    """Forty in 51 minutes, at most sixty an hour; not in the one minute since the reading that nobody was sure of."""
+    store = Store(address, COUNTER)
+    for row in (record(0, 40), record(50, 41, uncertain=True)):
+        store.add(row)
+    assert store.add(record(51, 80))[0].plausible
     store.close()
 
 
@@ -290,6 +301,45 @@ def test_a_spool_is_read_while_it_is_written_to(tmp_path: Path) -> None:
         assert not spool
 
 
+def test_what_waits_in_the_spool_is_not_read_again(open_keeper: Open, tmp_path: Path) -> None:
+    address = str(tmp_path / "readings.db")
+    with closing(Spool(tmp_path / "spool.jsonl")) as spool:
+        spool.append(record(0, 40))
+    with closing(Store(address, COUNTER)) as store:
+        store.add(record(1, 41))
+    keeper = open_keeper(address, tmp_path, [])
+    assert dict(keeper.pictures("cellar")) == {"00.png": record(0, 40).time, "01.png": record(1, 41).time}
+
+
+def test_a_reading_is_on_the_disk_before_it_counts_as_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def note(file: int) -> None:
+        synced.append(os.fstat(file).st_size)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with closing(Spool(tmp_path / "spool.jsonl")) as spool:
+        spool.append(record(0, 40))
+    assert synced == [(tmp_path / "spool.jsonl").stat().st_size]
+
+
+def test_a_reading_is_told_once_and_after_it_is_kept(open_keeper: Open, tmp_path: Path) -> None:
+    address = str(tmp_path / "readings.db")
+    keeper = open_keeper(address, tmp_path, [])
+    told: list[tuple[float | None, float | None, int]] = []
+
+    class Listener:
+        def publish(self, entry: Entry) -> None:
+            told.append((entry.number, entry.good_number, len(history(address))))
+
+    listener: Any = Listener()
+    for row in (record(0, 40), record(1, 41), record(1, 41), record(2, 7)):
+        watch.handle(row, keeper, listener)
+    assert told == [(40, 40, 1), (41, 41, 2), (7, 41, 3)]
+
+
 def test_a_spool_has_one_owner(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.jsonl")
     with pytest.raises(FaceValueError, match="another facevalue watch has this spool"):
@@ -351,6 +401,47 @@ def test_a_picture_goes_before_its_reading_does(tmp_path: Path, monkeypatch: pyt
     spool.append(replace(record(0, 40), picture=b"x" * 5000))
     (kept, _), *others = spool.lines()
     assert (kept is not None and kept.number, kept is not None and kept.picture, others) == (40, None, [])
+
+
+def test_pictures_stay_where_they_are_while_nothing_can_be_kept(
+    open_keeper: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one is not read before there is room for what was read of the first."""
+    taken: list[int] = []
+    taken_at_waits: list[list[int]] = []
+    write = os.write
+
+    class Folder:
+        name, waits, has_ended = "cellar", True, False
+
+        def shots(self, stored: object) -> Iterator[int]:
+            for minute in range(3):
+                taken.append(minute)
+                yield minute
+
+    class Reads:
+        def read(self, minute: int) -> Record:
+            return record(minute, 40 + minute)
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def wait(seconds: float, keeper: Keeper, ending: Ending) -> None:
+        taken_at_waits.append(list(taken))
+        if len(taken_at_waits) == 2:
+            monkeypatch.setattr(os, "write", write)
+            (tmp_path / "readings.db").rmdir()
+        keeper.drain(ending)
+
+    monkeypatch.setattr(watch, "wait", wait)
+    monkeypatch.setattr(os, "write", fail)
+    (tmp_path / "readings.db").mkdir()  # no database can be there
+    keeper = open_keeper(str(tmp_path / "readings.db"), tmp_path, [])
+    folder: Any = Folder()
+    reads: Any = Reads()
+    watch.run(folder, reads, keeper, None, Ending(), once=True)
+    assert taken_at_waits == [[0], [0]]
+    assert [number for number, _, _ in numbers(str(tmp_path / "readings.db"))] == [40, 41, 42]
 
 
 def test_memory_is_bounded(open_keeper: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

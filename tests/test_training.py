@@ -32,6 +32,8 @@ from facevalue.errors import (
     StoppedError,
     WorkerKilledError,
 )
+from facevalue.export import trained_network
+from facevalue.plateau import validation_loss
 from facevalue.recipes import Recipe, find_recipe, recipes
 from facevalue.recipes import clocks as clock_recipes
 from facevalue.sources.clocks import ClockBatch, ClockSource
@@ -587,6 +589,51 @@ def test_the_loss_falls(tmp_path: Path) -> None:
         train(tmp_path, steps="60", batch_size="32")
     assert len(losses) == 60
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_a_step_takes_the_rate_of_its_schedule() -> None:
+    recipe = find_recipe("clocks/tiny").with_settings(TINY)
+    source = assembly.make_source(recipe)
+    learner = training.make_trainee(recipe, source)
+    learner.optimizers[-1].param_groups[0]["multiple"] = 3.0  # as airbench's biases have it
+    taken = []
+    for step in range(3):
+        learner.learn(learner.network, source.batch(1, step, recipe.batch_size))
+        taken.append([group["lr"] for optimizer in learner.optimizers for group in optimizer.param_groups])
+    rates = [recipe.learning_rate * share for share in (0.5, 1.0, 1.0)]  # two steps of warm-up
+    assert [first for first, *_ in taken] == pytest.approx(rates)
+    assert [last for *_, last in taken] == pytest.approx([3 * rate for rate in rates])
+
+
+@pytest.mark.parametrize("smoothing", ["0", "0.2"])
+def test_a_step_smooths_labels_as_its_recipe_says(smoothing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    total_loss = trainee.total_loss
+
+    def note(*given: Any) -> Any:
+        told.append(given[3:])
+        return total_loss(*given)
+
+    monkeypatch.setattr(trainee, "total_loss", note)
+    recipe = find_recipe("clocks/tiny").with_settings(TINY | {"smoothing": smoothing})
+    source = assembly.make_source(recipe)
+    learner = training.make_trainee(recipe, source)
+    learner.learn(learner.network, source.batch(1, 0, 8))
+    assert told == [(float(smoothing),)]
+
+
+def test_scoring_leaves_the_network_as_it_was_and_in_training(tiny_run: Path) -> None:
+    """It normalises by what training has gathered, not by the pictures that training never sees."""
+    recipe, codec, network = trained_network(read_checkpoint(tiny_run))
+    batch = assembly.make_source(recipe).batch(scoring.HELD_OUT_SEED, 0, 16)
+    with torch.inference_mode():
+        outputs = network(trainee.to_tensor(batch.pictures, torch.device("cpu")))
+    expected = validation_loss(codec, {name: value.numpy() for name, value in outputs.items()}, batch)
+    before = {name: value.clone() for name, value in network.train().state_dict().items()}
+    scores = scoring.score_held_out(network, codec, batch, torch.device("cpu"))
+    assert network.training
+    assert_same_state(dict(network.state_dict()), before)
+    assert scores["loss"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(

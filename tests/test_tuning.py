@@ -203,7 +203,7 @@ def test_labels_are_places_of_drums_or_all_of_them_are_digits(
     assert tuning.are_drums(weight, pictures) is drums
     taught = tuning.teach_row(weight, np.full((32, 160, 3), 3, np.uint8), "4.2", drums=drums)
     assert taught.places.tolist() == ([4.2] if drums else [4, 2])
-    assert taught.point == (-1 if drums else 0)
+    assert taught.point_after == (-1 if drums else 0)
 
 
 def test_the_command_that_reads_has_all_digits_of_its_numbers(tmp_path: Path) -> None:
@@ -273,6 +273,18 @@ def test_paired_difference(before: list[int], after: list[int], better: bool) ->
     assert (low > 0) == better
     mirrored = paired_difference(after, before)
     assert mirrored == pytest.approx((-difference, -high, -low))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "low", "high"),
+    [
+        ([0] * 6 + [1] * 4, [1] * 10, 0.1733, 0.8267),
+        ([1, 0] * 20, [0, 1] * 20, -0.2988, 0.2988),
+    ],
+)
+def test_paired_difference_is_that_of_its_paper(before: list[int], after: list[int], low: float, high: float) -> None:
+    """Six of ten gained: 6 / 12 less and plus 1.96 √(7 - 36 / 12) / 12; of forty as many lost as gained."""
+    assert paired_difference(before, after)[1:] == pytest.approx((low, high), abs=1e-4)
 
 
 def test_paired_difference_refuses_other_lengths() -> None:

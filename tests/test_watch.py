@@ -31,8 +31,11 @@ from test_imports import run_python
 
 from facevalue import camera
 from facevalue.cli import main
+from facevalue.codecs.dial import Placed
 from facevalue.ending import Ending
 from facevalue.errors import PictureError
+from facevalue.reading import Reading
+from facevalue.watch import period_of
 from facevalue.watching import sources
 from facevalue.watching.history import history, parse_since
 from facevalue.watching.sources import CameraSource, FolderSource, slot_of
@@ -151,6 +154,22 @@ def test_a_picture_that_can_not_be_opened_for_a_while_is_not_lost(monkeypatch: p
     stored = [(shot.identity, shot.time) for shot in first]
     again = list(FolderSource(Path("pictures"), "meter", 60).shots(lambda: stored))
     assert [(shot.identity[:5], shot.problem) for shot in again] == [("a.png", "")]
+
+
+def test_a_picture_that_changes_while_it_is_read_is_read_in_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(Path("pictures"), "a.png", "004217", 0)
+    source = FolderSource(Path("pictures"), "meter", 60)
+
+    def overtaken(file: Any, *arguments: Any) -> Any:
+        data = Path(file).read_bytes()
+        put(Path("pictures"), "a.png", "004218", 60)
+        return io.BytesIO(data)
+
+    with monkeypatch.context() as written:
+        written.setattr(sources, "open", overtaken, raising=False)
+        assert not list(source.shots(list))
+    (shot,) = source.shots(list)
+    assert shot.time == datetime.fromtimestamp(NOON + 60, UTC)
 
 
 def test_a_folder_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,13 +347,23 @@ def snapshots() -> Iterator[str]:
     server.server_close()
 
 
-def test_an_address_is_read_once_a_slot(snapshots: str) -> None:
-    for _ in range(2):
+def test_an_address_is_read_once_a_slot(snapshots: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Told(datetime):
+        """At noon, late in the evening, past midnight."""
+
+        hours: ClassVar[list[int]] = [0, 11, 13]
+
+        @classmethod
+        def now(cls, tz: object = None) -> Any:
+            return datetime.fromtimestamp(NOON + 3600 * cls.hours.pop(0), UTC)
+
+    monkeypatch.setattr(sources, "datetime", Told)
+    for _ in range(3):
         result = watch(f"http://me:s3c%2Fret@{snapshots}/basic", "--once", "--every", "86400")
         assert result.exit_code == 0, result.stderr
-    (entry,) = history("readings.db")
-    assert (entry.source, entry.value) == (f"http://{snapshots}/basic", "004217")
-    assert entry.identity == datetime.now(UTC).strftime("%Y-%m-%dT00:00:00+00:00")
+    entries = history("readings.db")
+    assert {(entry.source, entry.value) for entry in entries} == {(f"http://{snapshots}/basic", "004217")}
+    assert [entry.identity for entry in entries] == ["2026-11-21T00:00:00+00:00", "2026-11-22T00:00:00+00:00"]
 
 
 def test_an_address_that_names_no_type_is_read(snapshots: str) -> None:
@@ -402,6 +431,23 @@ def test_a_camera_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
 def test_slots(every_seconds: float, slot: str) -> None:
     when = datetime(2026, 11, 21, 12, 34, 56, 789000, tzinfo=UTC)
     assert slot_of(when, every_seconds) == f"{slot}+00:00"
+
+
+@pytest.mark.parametrize(
+    ("reading", "period"),
+    [
+        pytest.param(Reading("clock", "1:00", 60.0, 0.9, False), 720.0, id="a clock"),
+        pytest.param(
+            Reading("dial", "1.0", 1.0, 0.9, False, scale=Placed(-5, 5, 0.0, 360.0)), 10.0, id="a dial of a full turn"
+        ),
+        pytest.param(
+            Reading("dial", "1.0", 1.0, 0.9, False, scale=Placed(0, 10, 225.0, 270.0)), None, id="a dial with ends"
+        ),
+        pytest.param(Reading("digits", "42", 42.0, 0.9, False), None, id="digits"),
+    ],
+)
+def test_what_comes_round(reading: Reading, period: float | None) -> None:
+    assert period_of(reading) == period
 
 
 # ---- wrong usage -----------------------------------------------------------------------------------------------------
