@@ -174,7 +174,8 @@ def _is_only_scaled(x: list[float], y: list[float], across: int, down: int) -> b
 
 
 def list_pictures(path: str | Path) -> list[Path]:
-    """All picture files in a folder and below it, by extension, sorted, hidden files and folders left out.
+    """All picture files in a folder and below it, by extension, sorted; hidden files and folders, and links to folders,
+    are left out.
 
     Pipes, sockets and devices are left out too, whatever their names: reading one could wait for ever.
     A folder that can't be read stands for its pictures, so that reading it says so.
