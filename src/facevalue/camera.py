@@ -425,7 +425,7 @@ class Window:
 def camera_command(
     source: int | str,
     *,
-    kind: str | None,
+    kind: str,
     instrument: Path | None,
     model: str | None,
     scale: Scale | None,
@@ -444,9 +444,9 @@ def camera_command(
     source: number of a camera; path of a video or device; address of a stream.  every_seconds: between readings, 0 for
     as often as possible.  kind, scale, digits, decimals: see ``Reader``.  instrument: file of a whole meter, read in
     place of the kind; a picture that it can't be read from, or with no digit before the decimals, is told and passed
-    over.  all_readings: a line for each, not for new values alone.  overlay: file or folder
-    for the latest picture.  Raises PictureError for a camera or video that fails, and where the last overlay could not
-    be written; FaceValueError for settings that don't fit; MissingExtraError; ModelError.
+    over.  all_readings: a line for each, not for new values alone.  overlay: file or folder for the latest picture.
+    Raises PictureError for a camera or video that fails, and where the last overlay could not be written;
+    FaceValueError for settings that don't fit; MissingExtraError; ModelError.
     """
     with contextlib.ExitStack() as stack:
         ending = stack.enter_context(ending_by_signal())

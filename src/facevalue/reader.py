@@ -142,7 +142,7 @@ def load_weight(path: Path, threads: int) -> Weight:
 
 
 def open_reader(
-    kind: str | None,
+    kind: str,
     model: str | Path | None,
     scale: Scale | None,
     instrument: str | Path | Instrument | None,

@@ -494,8 +494,8 @@ def run_study(
     if asked and all(missing[run] and not is_done(run, runs) for run in asked):
         why = "; ".join(errors.values()) or f"{missing[asked[0]]}; name a folder with --data"
         raise FaceValueError(f"nothing of {name} can be trained: {why}")
-    for dataset, error in errors.items():
-        print(error if error.startswith(dataset) else f"{dataset}: {error}", file=sys.stderr, flush=True)
+    for error in errors.values():  # which name the data set
+        print(error, file=sys.stderr, flush=True)
     options = (data, workers, compiled, cluster)
     tell_finished(runs)
     carry_out(study, runs, missing, out, budget, *options, shown=[*tried, *later])

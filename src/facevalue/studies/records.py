@@ -72,8 +72,6 @@ PARTS = {
 }
 """What is left out, by the end of the recipe's name."""
 WHOLE, ONE_LOOK = "ablation: whole", "one look"
-
-
 DASHED, DOTTED = "--", ":"
 
 
