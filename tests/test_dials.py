@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.codecs.dial import BINS, DialBelief, Eccentricity, Placed, Scale
 from facevalue.codecs.needles import log_softmax, soft_circle
+from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import ModelError, PictureError, SettingError
 from facevalue.judging import kind_of
 from facevalue.labels import Labelled
@@ -42,11 +44,19 @@ def circle(degrees: float, sigma: float = 2.5) -> NDArray[np.float32]:
     return log_softmax(np.log(np.maximum(soft_circle(np.array([degrees]), BINS, sigma), 1e-30)))[0]
 
 
+STRAIGHT = (0.0, 0.0, 0.9, 0.0, 0.9, 0.0, 0.0)
+
+
 def belief(
-    needle: float, start: float = 225.0, end: float = 135.0, full: float = 0.0, clockwise: float = 1.0
+    needle: float,
+    start: float = 225.0,
+    end: float = 135.0,
+    full: float = 0.0,
+    clockwise: float = 1.0,
+    pose: Sequence[float] = STRAIGHT,
 ) -> DialBelief:
-    pose = np.array([0, 0, 0.9, 0, 0.9, 0, 0], np.float32)
-    return DialBelief(circle(needle), circle(start), circle(end), full, clockwise, 1.0, pose)
+    places = np.array(pose, np.float32)
+    return DialBelief(circle(needle), circle(start), circle(end), full, clockwise, 1.0, places)
 
 
 # ---- scales
@@ -389,6 +399,47 @@ def test_two_looks_are_joined_into_one_value() -> None:
     (x0, y0), (x1, y1) = reading.marks["needle"]
     assert x1 == pytest.approx(x0, abs=1) and y1 < y0 - 10
     assert draw_overlay(np.full((60, 80, 3), 200, np.uint8), reading).shape[2] == 3
+
+
+FAR, OBLIQUE = (0.5, -0.4, 0.3, 0.05, 0.25, 0.0, 0.0), (0.1, 0.0, 0.8, 0.1, 0.6, 0.1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("poses", "is_enough"),
+    [
+        pytest.param([STRAIGHT], True, id="as large as the picture"),
+        pytest.param([OBLIQUE, STRAIGHT], False, id="large enough, and straightened"),
+        pytest.param([FAR, STRAIGHT], True, id="what is seen from nearer is enough"),
+        pytest.param([FAR, OBLIQUE, STRAIGHT], False, id="large enough from nearer, and straightened"),
+        pytest.param([FAR, FAR, STRAIGHT], True, id="small once more"),
+        pytest.param([FAR, FAR, FAR, STRAIGHT], False, id="small again and again: read all the same"),
+    ],
+)
+def test_a_small_dial_is_gone_nearer_to(poses: list[Sequence[float]], is_enough: bool) -> None:
+    """Each frame is drawn round the dial as the look before it placed it, and the marks lie on the dial in the end."""
+    stub: Any = Stub(*(belief(0.0, pose=pose) for pose in poses))
+    seen = look_dial.look(stub, np.full((60, 80, 3), 200, np.uint8))
+    assert len(stub.pictures) == len(poses)
+    assert (seen.first is seen.second) == is_enough
+    frame = np.array([[40.0, 0, 40], [0, 40, 30], [0, 0, 1]])
+    for pose in poses[:-1]:
+        frame = frame @ pose_matrix(np.array(pose), 0.0) @ np.diag([1 / look_dial.FILL, 1 / look_dial.FILL, 1])
+    np.testing.assert_allclose(seen.frame / seen.frame[2, 2], frame / frame[2, 2], atol=1e-5)
+    tip = frame @ pose_matrix(np.array(STRAIGHT), 0.0) @ (0.0, -0.8, 1.0)  # of the needle, straight up in its dial
+    marks = look_dial.make_reading(stub, seen, (2.0, 3.0), began=0.0).marks
+    assert marks["needle"][1] == pytest.approx(tip[:2] / tip[2] * (2, 3) - 0.5, abs=1e-3)
+
+
+def test_the_shipped_weight_reads_a_gauge_that_fills_half_the_picture() -> None:
+    with Image.open(Path(__file__).parent.parent / "docs" / "gauge.jpg") as photo:
+        gauge = photo.resize((240, 240))
+    reader = Reader("dial", scale=Scale(0, 16, (221, 491)))
+    for place in ((0, 0), (220, 110), (100, 200)):
+        wall = Image.new("RGB", (640, 480), (150, 140, 130))
+        wall.paste(gauge, place)
+        reading = reader.read(wall)
+        assert (reading.number, reading.uncertain) == (pytest.approx(8.6, abs=0.16), False), place
+        assert np.mean(reading.marks["dial"], axis=0) == pytest.approx(np.array(place) + 119.5, abs=12)
 
 
 def test_a_needle_just_before_the_zero_of_a_full_turn_shows_the_zero() -> None:

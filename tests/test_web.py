@@ -589,9 +589,10 @@ def pictures_to_compare() -> list[Any]:
     turned[0x0112] = 6
     grey = Image.new("RGB", (100, 80), "grey")
     noise = Image.frombytes("RGB", (90, 60), np.random.default_rng(3).bytes(90 * 60 * 3))
-    far, farther = (Image.new("RGB", (640, 480), (150, 140, 130)) for _ in range(2))
+    far, farther, boiler = (Image.new("RGB", (640, 480), (150, 140, 130)) for _ in range(3))
     far.paste(clock.resize((200, 200)), (250, 100))
     farther.paste(clock.resize((120, 120)), (300, 220))
+    boiler.paste(gauge.resize((250, 250)), (320, 120))
     glass = clock.copy()
     glass.putalpha(clock.convert("L"))
     cases = {
@@ -614,6 +615,8 @@ def pictures_to_compare() -> list[Any]:
             "turned": (gauge.rotate(70, fillcolor="white"), "PNG", {}),
             "small": (gauge.resize((60, 60), Image.Resampling.BILINEAR), "PNG", {}),
             "part": (gauge.crop((40, 0, 400, 300)), "PNG", {}),
+            "far away": (boiler, "PNG", {}),
+            "far away, JPEG": (boiler, "JPEG", {"quality": 92, "subsampling": 0}),
             "JPEG": (gauge, "JPEG", {"quality": 92, "subsampling": 0}),
             "nothing": (grey, "PNG", {}),
             "noise": (noise, "PNG", {}),

@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 
 from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes
 from facevalue.codecs.encodings import TimeBelief
-from facevalue.codecs.pose import is_straight, longest_radius, pose_matrix
+from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
+from facevalue.nearer import go_nearer
 from facevalue.reading import Alternative, Polyline, Reading
 
 if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
-SMALL = 0.6  # radius of a dial, 1 for one as wide as the frame, below which a look tells where to look, and no time
-NEARER = 2  # times at most that the frame is drawn round such a dial
 ENOUGH_PX = 224  # a JPEG is decoded at a fraction as long as its smaller side stays this large
 RUNNERS_UP = 9
 SURE = 0.9  # of a dial that is straight: a time seen so surely stays what it is when looked at again (lab notes)
@@ -75,12 +74,7 @@ def look(weight: Weight, rgb: RGB) -> Look:
     first = look_through(weight, rgb, frame)
     if isinstance(first, TimeBelief):
         return Look(first, first, first, frame)
-    for _ in range(NEARER):
-        if not longest_radius(first.pose) < SMALL:
-            break
-        frame = round_dial(frame, first)
-        first = look_through(weight, rgb, frame)
-        assert isinstance(first, ClockBelief)
+    first, frame = go_nearer(first, frame, lambda nearer: look_at_clock(weight, rgb, nearer), round_dial)
     if is_enough(first):  # a second look would say the same once more
         return Look(first, first, first.joined_with(first), frame)
     return look_again(weight, rgb, frame, first)
@@ -89,8 +83,7 @@ def look(weight: Weight, rgb: RGB) -> Look:
 def look_again(weight: Weight, rgb: RGB, frame: NDArray[np.float64], first: ClockBelief) -> Look:
     """The second look, at the dial as the first one through a frame places it, and what both say together."""
     straight = round_dial(frame, first)
-    second = look_through(weight, rgb, straight)
-    assert isinstance(second, ClockBelief)
+    second = look_at_clock(weight, rgb, straight)
     return Look(first, second, second.joined_with(first), straight)
 
 
@@ -109,6 +102,13 @@ def is_enough(first: ClockBelief) -> bool:
 def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief | TimeBelief:
     outputs = weight.run(warp(rgb, frame, weight.frame_px)[None])
     belief: ClockBelief | TimeBelief = weight.codec.decode(outputs)[0]
+    return belief
+
+
+def look_at_clock(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> ClockBelief:
+    """What a network that was taught more than the time sees through a frame."""
+    belief = look_through(weight, rgb, frame)
+    assert isinstance(belief, ClockBelief)
     return belief
 
 

@@ -1,5 +1,6 @@
 """How a dial is looked at: once on the whole picture, which says where the dial stands; and where that is far from
-filling the picture, or leaves doubt, a second time, straightened by what was seen.
+filling the picture, or leaves doubt, a second time, straightened by what was seen. Before that a dial that is small in
+the picture is gone nearer to.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from facevalue.codecs.dial import ENDS_REACH_DEGREES, SHARES, DialBelief, Placed, Scale, mass_near
 from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
+from facevalue.nearer import go_nearer
 from facevalue.reading import Alternative, Polyline, Reading
 
 if TYPE_CHECKING:
@@ -95,18 +97,24 @@ def look(weight: Weight, rgb: RGB, dial: Scale | None = None) -> Look:
     dial: what directions mean, 0 to 10 where the network sees the scale's ends when None.
     """
     scale = dial or Scale()
-    whole = whole_picture(rgb)
-    first = look_through(weight, rgb, whole)
+    frame = whole_picture(rgb)
+    first = look_through(weight, rgb, frame)
+    first, frame = go_nearer(first, frame, lambda nearer: look_through(weight, rgb, nearer), round_dial)
     if is_straight(first.pose) and first.mass_near(first.degrees(), SURE_REACH_DEGREES) > SURE:
-        return placed_look(weight, (first, first, first), whole, scale)
-    return look_again(weight, rgb, whole, first, scale)
+        return placed_look(weight, (first, first, first), frame, scale)
+    return look_again(weight, rgb, frame, first, scale)
 
 
-def look_again(weight: Weight, rgb: RGB, whole: NDArray[np.float64], first: DialBelief, scale: Scale) -> Look:
-    """Look at the picture straightened by what the first look saw.  whole: the first one's frame."""
-    frame = whole @ pose_matrix(first.pose, 0.0) @ np.diag([1 / FILL, 1 / FILL, 1.0])
-    second = look_through(weight, rgb, frame)
-    return placed_look(weight, (first, second, second.joined_with(first)), frame, scale)
+def look_again(weight: Weight, rgb: RGB, frame: NDArray[np.float64], first: DialBelief, scale: Scale) -> Look:
+    """Look at the picture straightened by what the first look saw.  frame: the first one's."""
+    straight = round_dial(frame, first)
+    second = look_through(weight, rgb, straight)
+    return placed_look(weight, (first, second, second.joined_with(first)), straight, scale)
+
+
+def round_dial(frame: NDArray[np.float64], seen: DialBelief) -> NDArray[np.float64]:
+    """A frame straight round the dial as it was seen through another one."""
+    return np.asarray(frame @ pose_matrix(seen.pose, 0.0) @ np.diag([1 / FILL, 1 / FILL, 1.0]))
 
 
 def placed_look(

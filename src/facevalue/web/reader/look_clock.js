@@ -6,11 +6,9 @@ import {
   candidates, decodeClock, formatTime, joinClocks, likeliestMinutes, massNear, twelveDegrees,
 } from "./clock.js";
 import { diagonal, multiply, roundHalfEven, warp, wholePicture } from "./pictures.js";
-import { isStraight, longestRadius, poseMatrix } from "./pose.js";
+import { goNearer, isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.78;
-const SMALL = 0.6;
-const NEARER = 2;
 const RUNNERS_UP = 9;
 const SURE = 0.9;
 const UPRIGHT_DEGREES = 10;
@@ -21,16 +19,13 @@ export const CODEC = "clock/needles";
 export const ENOUGH_PX = 224;
 
 export async function look(weight, picture) {
-  let frame = wholePicture(picture);
-  let first = await lookThrough(weight, picture, frame);
-  for (let count = 0; count < NEARER && longestRadius(first.pose) < SMALL; count += 1) {
-    frame = roundDial(frame, first);
-    first = await lookThrough(weight, picture, frame);
-  }
+  const lookFrom = (frame) => lookThrough(weight, picture, frame);
+  const whole = wholePicture(picture);
+  const [first, frame] = await goNearer(await lookFrom(whole), whole, lookFrom, roundDial);
   if (isEnough(first)) return { first, second: first, both: joinClocks(first, first), frame };
-  frame = roundDial(frame, first);
-  const second = await lookThrough(weight, picture, frame);
-  return { first, second, both: joinClocks(second, first), frame };
+  const straight = roundDial(frame, first);
+  const second = await lookFrom(straight);
+  return { first, second, both: joinClocks(second, first), frame: straight };
 }
 
 // A frame straight round the dial, with a little room, as it was seen through another one.

@@ -1,4 +1,5 @@
-// How a dial is looked at, as look_dial.py: the whole picture, then the dial straightened by what was seen.
+// How a dial is looked at, as look_dial.py: the whole picture, nearer where the dial is small in it, then the dial
+// straightened by what was seen.
 
 import { confidenceOf } from "./calibration.js";
 import {
@@ -7,7 +8,7 @@ import {
 } from "./dial.js";
 import { localDirection } from "./needles.js";
 import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
-import { isStraight, poseMatrix } from "./pose.js";
+import { goNearer, isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.9;
 const RUNNERS_UP = 9;
@@ -22,15 +23,21 @@ export const ENOUGH_PX = 192;
 // dial: what directions mean, see makeScale; 0 to 10 where the scale's ends are seen when not given.
 export async function look(weight, picture, dial) {
   const scale = makeScale(dial);
+  const lookFrom = (frame) => lookThrough(weight, picture, frame);
   const whole = wholePicture(picture);
-  const first = await lookThrough(weight, picture, whole);
+  const [first, frame] = await goNearer(await lookFrom(whole), whole, lookFrom, roundDial);
   const seen = massNear(first.needle, localDirection(first.needle), SURE_REACH_DEGREES);
   if (isStraight(first.pose) && seen > SURE) {
-    return placedLook(weight, [first, first, first], whole, scale);
+    return placedLook(weight, [first, first, first], frame, scale);
   }
-  const frame = multiply(multiply(whole, poseMatrix(first.pose, 0)), diagonal(1 / FILL, 1 / FILL, 1));
-  const second = await lookThrough(weight, picture, frame);
-  return placedLook(weight, [first, second, joinDials(second, first)], frame, scale);
+  const straight = roundDial(frame, first);
+  const second = await lookFrom(straight);
+  return placedLook(weight, [first, second, joinDials(second, first)], straight, scale);
+}
+
+// A frame straight round the dial as it was seen through another one.
+function roundDial(frame, seen) {
+  return multiply(multiply(frame, poseMatrix(seen.pose, 0)), diagonal(1 / FILL, 1 / FILL, 1));
 }
 
 // A look of the first belief, the second and both, with the scale placed and the needle set right by that.

@@ -35,8 +35,20 @@ export function poseMatrix(pose, degrees) {
 }
 
 // Of a dial as it lies in the picture: 1 where it is as wide as that.
-export function longestRadius([, , sxx, sxy, syy]) {
+function longestRadius([, , sxx, sxy, syy]) {
   return (sxx + syy) / 2 + Math.hypot((sxx - syy) / 2, sxy);
+}
+
+const SMALL = 0.6;
+const NEARER = 2;
+
+// What is seen once the dial is large enough in the frame, and that frame, as nearer.py.
+export async function goNearer(seen, frame, look, roundDial) {
+  for (let count = 0; count < NEARER && longestRadius(seen.pose) < SMALL; count += 1) {
+    frame = roundDial(frame, seen);
+    seen = await look(frame);
+  }
+  return [seen, frame];
 }
 
 // Whether a dial nearly fills the picture, in its middle and seen from the front.

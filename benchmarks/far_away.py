@@ -1,8 +1,10 @@
-"""How small a clock may be in a photo: the photos of a label file, shrunk and laid anywhere on a grey wall.
+"""How small a clock or a dial may be in a photo: the photos of a label file, shrunk and laid anywhere on a grey wall.
 
-    python benchmarks/small_clocks.py --data DATA/clocks-real/labels.csv [--n 222] [--weight clock-1]
+    python benchmarks/far_away.py --data DATA/clocks-real/labels.csv [--n 222] [--weight clock-1]
+    python benchmarks/far_away.py --kind dial --data DATA/meter-needles/labels.csv
 
-A wall is 640 x 480 pixels, so that a clock of a fifth of its height has 96.
+A wall is 640 x 480 pixels, so that a photo of a fifth of its height has 96. Dials are the sub-dials of meters, 0 to 9
+all the way round.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from random import Random
 
 import click
 import numpy as np
+from own_training import TURN
 from PIL import Image
 
 from facevalue.images import RGB, open_picture
@@ -21,6 +24,7 @@ from facevalue.reader import Reader
 
 WALL_PX = 640, 480
 SHARES = (0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.15)
+SCALES = {"clock": None, "dial": TURN}
 
 
 def on_a_wall(row: Labelled, share: float, seed: int) -> RGB:
@@ -35,16 +39,17 @@ def on_a_wall(row: Labelled, share: float, seed: int) -> RGB:
 
 
 @click.command()
+@click.option("--kind", "kind_name", default="clock", show_default=True, type=click.Choice(list(SCALES)))
 @click.option("--data", "labels_csv", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--n", default=222, show_default=True, type=click.IntRange(min=1), help="Of the photos, at most.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--weight", help="[default: the shipped one]")
-def main(labels_csv: Path, n: int, seed: int, weight: str | None) -> None:
+def main(kind_name: str, labels_csv: Path, n: int, seed: int, weight: str | None) -> None:
     """Print a row for each share of the wall's height."""
-    kind, reader = kind_of("clock"), Reader("clock", weight)
-    rows = read_labels(labels_csv)
+    kind, reader = kind_of(kind_name), Reader(kind_name, weight, scale=SCALES[kind_name])
+    rows = read_labels(labels_csv, kind.parse_label)
     rows = Random(seed).sample(rows, min(n, len(rows)))
-    click.echo("| height of the photo in the picture | n | within 1 min | answered | … of them right |")
+    click.echo(f"| height of the photo in the picture | n | {kind.right_column} | answered | … of them right |")
     click.echo("| --- | --- | --- | --- | --- |")
     for share in SHARES:
         readings = [reader.read(on_a_wall(row, share, seed)) for row in rows]
