@@ -1,6 +1,5 @@
 """Makes the pictures of this folder anew: a drawn clock, gauge, counter and meter, their readings drawn on them,
-training sheets, and a made-up week of a watched water meter. The page-*.png are screenshots of ``facevalue serve``,
-taken by hand.
+training sheets, and a made-up week of a watched water meter. The page-*.png are screenshots, see screenshots.py.
 
 FACEVALUE_DATA=DATA python docs/pictures.py
 """
