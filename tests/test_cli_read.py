@@ -28,7 +28,8 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 
 import facevalue
-from facevalue.cli import describe_truth, judge, main
+from facevalue.cli import main
+from facevalue.cli_truth import describe_truth, judge
 from facevalue.errors import FaceValueError, ModelError
 from facevalue.images import open_picture
 from facevalue.reading import Alternative, Reading

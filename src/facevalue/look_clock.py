@@ -19,14 +19,13 @@ from facevalue.codecs.encodings import TimeBelief
 from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.nearer import go_nearer
-from facevalue.reading import Alternative, Polyline, Reading
+from facevalue.reading import RUNNERS_UP, Polyline, Reading, shared_out
 
 if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 FILL = 0.78  # radius of the straightened dial; training draws about 0.9, more room reads better (lab notes)
 ENOUGH_PX = 224  # a JPEG is decoded at a fraction as long as its smaller side stays this large
-RUNNERS_UP = 9
 SURE = 0.9  # of a dial that is straight: a time seen so surely stays what it is when looked at again (lab notes)
 UPRIGHT_DEGREES = 10.0
 SECOND_HAND_SEEN = 0.2  # a sharp peak has about 0.4 in its highest bin
@@ -59,7 +58,10 @@ class Look:
 
 
 def look_at(weight: Weight, source: Source) -> tuple[Look, tuple[float, float]]:
-    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``.
+
+    Raises PictureError.
+    """
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
     return look(weight, rgb), scale
 
@@ -113,12 +115,9 @@ def look_at_clock(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> Clock
 
 
 def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
-    candidates = look.both.candidates(RUNNERS_UP + 1)
-    minutes = candidates[0][0]
+    """What a look comes to. scale: as of ``look_at``; began: when it was begun, as ``time.perf_counter`` has it."""
+    (minutes, joint), *others = look.both.candidates(RUNNERS_UP + 1)
     confidence = weight.calibration.confidence(look.features())
-    # Each runner-up has its part of what the first leaves, as the network shared it out, and is never above the first.
-    spare = (1 - confidence) / max(1 - candidates[0][1], 1e-6)
-    others = [(other, min(spare * mass, confidence)) for other, mass in candidates[1:]]
     of_hours, of_minutes = hours_and_minutes(look.both.by_minute())
     return Reading(
         kind=weight.kind,
@@ -126,7 +125,7 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
         number=minutes,
         confidence=confidence,
         uncertain=confidence < weight.calibration.threshold,
-        alternatives=tuple(Alternative(format_time(other), share) for other, share in others),
+        alternatives=shared_out([(format_time(other), share) for other, share in others], confidence, joint),
         model=weight.name,
         milliseconds=(time.perf_counter() - began) * 1e3,
         marks=place_marks(look, minutes, scale),

@@ -16,14 +16,13 @@ from facevalue.codecs.dial import ENDS_REACH_DEGREES, SHARES, DialBelief, Placed
 from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.nearer import go_nearer
-from facevalue.reading import Alternative, Polyline, Reading
+from facevalue.reading import RUNNERS_UP, Alternative, Polyline, Reading
 
 if TYPE_CHECKING:
     from facevalue.reader import Weight
 
 FILL = 0.9  # radius of the straightened dial, as training draws it
 ENOUGH_PX = 192  # a JPEG is decoded at a fraction as long as its smaller side stays this large
-RUNNERS_UP = 9
 SURE, SURE_REACH_DEGREES = 0.9, 7.2  # of a dial that is straight: a needle seen so surely is not looked at again
 OFF_DEGREES = 15.0  # a needle further off its scale, on no stop, shows no value of it
 # points of the marks: round the dial, along its scale, and the needle's two ends
@@ -86,7 +85,10 @@ class Look:
 
 
 def look_at(weight: Weight, source: Source, dial: Scale | None = None) -> tuple[Look, tuple[float, float]]:
-    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``.
+
+    Raises PictureError.
+    """
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
     return look(weight, rgb, dial), scale
 
@@ -135,6 +137,7 @@ def look_through(weight: Weight, rgb: RGB, frame: NDArray[np.float64]) -> DialBe
 
 
 def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    """What a look comes to. scale: as of ``look_at``; began: when it was begun, as ``time.perf_counter`` has it."""
     candidates = look.both.candidates(RUNNERS_UP + 1)
     value = look.value
     is_off = look.placed.degrees_beyond(look.both.degrees()) > OFF_DEGREES

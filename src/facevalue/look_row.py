@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facevalue.calibration import FEATURES_OF
 from facevalue.codecs.digits import BESIDE_PX, MOST_DIGITS, STEP_PX, RowBelief, RowNumber, with_point
 from facevalue.images import RGB, Source, fit_row, open_reduced, warp, whole_row
-from facevalue.reading import Alternative, Polyline, Reading
+from facevalue.reading import Polyline, Reading, shared_out
 
 if TYPE_CHECKING:
     from facevalue.reader import Weight
@@ -27,7 +27,6 @@ DOUBTED = 0.5  # a row that one of two looks reads less surely than this is look
 CUTS = ((1.12, 1.0), (1.0, 1.12))  # of both its frames, across and down: as much wider, as much taller
 DIGITS_SHARE = 0.72  # of the height of the straightened row
 ROOM = 0.35  # beside the first and last digit, of their height
-RUNNERS_UP = 9
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,10 @@ class View(NamedTuple):
 
 
 def look_at(weight: Weight, source: Source, expected: int | None = None) -> tuple[Look, tuple[float, float]]:
-    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``."""
+    """Open a picture no larger than is useful and look; also its scale (x, y), see ``images.open_reduced``.
+
+    Raises PictureError.
+    """
     rgb, scale = open_reduced(source, at_least_px=ENOUGH_PX)
     return look(weight, rgb, expected), scale
 
@@ -206,15 +208,13 @@ def straightened(belief: RowBelief, frame: NDArray[np.float64], frame_px: tuple[
 
 
 def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: float) -> Reading:
+    """What a look comes to. scale: as of ``look_at``; began: when it was begun, as ``time.perf_counter`` has it."""
     number = look.number
     text = number.text()
     confidence = weight.calibration.confidence(look.features()) if number.digits and look.has_all else 0.0
     others = list(number.others)
     if "?" in text and number.digits:  # the best guess, where it is not told
         others.insert(0, (with_point([str(d) for d in number.digits], number.point_after), number.joint))
-    # Each runner-up has its part of what the reading leaves, as the network shared it out, and is never above it.
-    spare = (1 - confidence) / max(sum(p for _, p in others), 1 - number.joint, 1e-6)
-    others = sorted(((other, min(spare * p, confidence)) for other, p in others), key=lambda pair: -pair[1])
     overfull = look.belief.total > MOST_DIGITS + 0.5
     boxes = outline(look.belief, look.frame)
     return Reading(
@@ -223,7 +223,7 @@ def make_reading(weight: Weight, look: Look, scale: tuple[float, float], began: 
         number=number.number(),
         confidence=confidence,
         uncertain="?" in text or overfull or confidence < weight.calibration.threshold,
-        alternatives=tuple(Alternative(other, share) for other, share in others[:RUNNERS_UP]),
+        alternatives=shared_out(others, confidence, number.joint),
         model=weight.name,
         milliseconds=(time.perf_counter() - began) * 1e3,
         marks={f"digit {k + 1}": place_box(box, scale) for k, box in enumerate(boxes)},

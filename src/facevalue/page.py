@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from facevalue.errors import FaceValueError
 from facevalue.images import MIN_SIDE_PX, RGB, Source, open_reduced
-from facevalue.reading import _AMBER, _INK, _LEGIBLE_PX, _LONGEST_ENLARGED_PX, _WHITE, Reading
+from facevalue.reading import AMBER, GREEN, INK, WHITE, Reading, enlarge
 
 Grey = NDArray[np.uint8]  # (H, W)
 Mask = NDArray[np.bool_]  # (H, W)
@@ -713,37 +713,31 @@ def read_page(reader: ReadsDigits, source: Source, *, prepare: Prepare = "crop")
 
 # ---- overlay ---------------------------------------------------------------------------------------------------------
 
-_GREEN = (90, 220, 140)
-
 
 def draw_page(rgb: RGB, page: Page) -> RGB:
     """The picture with a box round each digit and its value above it; amber, with a ``?``, where that is uncertain.
 
     rgb: (H, W, 3) uint8, full size.  Returns (H', W', 3) uint8: a small picture is enlarged, and a caption adds rows.
     """
-    picture = Image.fromarray(rgb)
-    enlarged = max(1.0, min(_LEGIBLE_PX / min(picture.size), _LONGEST_ENLARGED_PX / max(picture.size)))
-    if enlarged > 1:
-        size = round(picture.width * enlarged), round(picture.height * enlarged)
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    picture, enlarged = enlarge(rgb)
     draw = ImageDraw.Draw(picture)
     usual = float(np.median([box.bottom - box.top for box in page.boxes])) * enlarged if page.boxes else 0.0
     line = max(2, round(0.0025 * min(picture.size)))
     room = max(2.0, 0.06 * usual)
     font = ImageFont.load_default(max(14.0, 0.35 * usual))
     for box, reading in zip(page.boxes, page.readings, strict=True):
-        colour = _AMBER if reading.uncertain else _GREEN
+        colour = AMBER if reading.uncertain else GREEN
         left, top, right, bottom = (side * enlarged + (room if i > 1 else -room) for i, side in enumerate(box))
         outline = max(left, 0), max(top, 0), min(right, picture.width - 1), min(bottom, picture.height - 1)
-        draw.rectangle(outline, outline=_INK, width=line + 2)
+        draw.rectangle(outline, outline=INK, width=line + 2)
         draw.rectangle([side + (1 if i < 2 else -1) for i, side in enumerate(outline)], outline=colour, width=line)
     for box, reading in zip(page.boxes, page.readings, strict=True):  # above all boxes
-        colour = _AMBER if reading.uncertain else _GREEN
+        colour = AMBER if reading.uncertain else GREEN
         at = box.left * enlarged - room, max(box.top * enlarged - room, 0)
         left, top, right, bottom = draw.textbbox(at, show_value(reading), font=font, anchor="lb")
         down = max(0.0, 2 - top)  # stays in the picture
         plate = left - 3, top - 2 + down, right + 3, bottom + 2 + down
-        draw.rectangle(plate, fill=_INK)
+        draw.rectangle(plate, fill=INK)
         draw.text((at[0], at[1] + down), show_value(reading), font=font, fill=colour, anchor="lb")
     return np.asarray(_add_caption(picture, page))
 
@@ -755,13 +749,13 @@ def _add_caption(picture: Image.Image, page: Page) -> Image.Image:
     text = f"{count} digit{'s' * (count != 1)} in {rows} row{'s' * (rows != 1)}" if count else "no digits found"
     size_px = max(18.0, 0.04 * min(picture.size))
     font = ImageFont.load_default(size_px)
-    strip = Image.new("RGB", (picture.width, round(1.8 * size_px)), _INK)
+    strip = Image.new("RGB", (picture.width, round(1.8 * size_px)), INK)
     draw = ImageDraw.Draw(strip)
     middle = strip.height / 2
-    draw.text((0.5 * size_px, middle), text, font=font, fill=_WHITE, anchor="lm")
+    draw.text((0.5 * size_px, middle), text, font=font, fill=WHITE, anchor="lm")
     if unsure:
         after = 0.5 * size_px + font.getlength(text)
-        draw.text((after, middle), f",  {unsure} uncertain", font=font, fill=_AMBER, anchor="lm")
+        draw.text((after, middle), f",  {unsure} uncertain", font=font, fill=AMBER, anchor="lm")
     result = Image.new("RGB", (picture.width, picture.height + strip.height))
     result.paste(picture, (0, 0))
     result.paste(strip, (0, picture.height))

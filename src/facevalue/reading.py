@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facevalue.images import RGB
 
 Polyline = tuple[tuple[float, float], ...]  # (x, y) in picture pixels
+RUNNERS_UP = 9  # values that a reading names besides its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,23 @@ class Reading:
             return self.number
         return round(self.number, 2) % 720 if self.kind == "clock" else round(self.number, 2)
 
+    def ranked(self) -> list[tuple[str, float]]:
+        """The value and the runners-up with their confidence."""
+        return [(self.value, self.confidence), *((other.value, other.confidence) for other in self.alternatives)]
+
     def _runners_up(self, top: int | None) -> tuple[Alternative, ...]:
         return self.alternatives if top is None else self.alternatives[: max(top - 1, 0)]
+
+
+def shared_out(others: Sequence[tuple[str, float]], confidence: float, joint: float) -> tuple[Alternative, ...]:
+    """Runners-up, likeliest first: each has its part of what the reading leaves, and is never above it.
+
+    others: values and their probabilities as the network shared them out.  confidence: of the reading, calibrated;
+    joint: as the network has it.
+    """
+    spare = (1 - confidence) / max(sum(share for _, share in others), 1 - joint, 1e-6)
+    ranked = sorted(others, key=lambda other: -other[1])[:RUNNERS_UP]
+    return tuple(Alternative(value, min(spare * share, confidence)) for value, share in ranked)
 
 
 def place_point(value: str, number: float | None, decimals: int) -> tuple[str, float | None]:
@@ -162,20 +178,21 @@ def with_decimals(reading: Reading, decimals: int) -> Reading:
     return dataclasses.replace(reading, value=value, number=number, alternatives=tuple(others))
 
 
-_INK = (16, 22, 30)
-_WHITE = (250, 250, 250)
+INK = (16, 22, 30)
+WHITE = (250, 250, 250)
 _GREY = (168, 178, 190)
-_AMBER = (255, 190, 60)
+AMBER = (255, 190, 60)
+GREEN = (90, 220, 140)
 # name: colour, and width as a share of the picture's smaller side; drawn in this order
 _STROKES = {
-    "dial": ((90, 220, 140), 0.006),
-    "scale": ((90, 220, 140), 0.012),
+    "dial": (GREEN, 0.006),
+    "scale": (GREEN, 0.012),
     "needle": ((70, 190, 255), 0.011),
     "second": ((255, 90, 110), 0.006),
     "minute": ((70, 190, 255), 0.011),
-    "hour": (_AMBER, 0.016),
-    "digit": ((90, 220, 140), 0.006),
-    "part": ((90, 220, 140), 0.004),
+    "hour": (AMBER, 0.016),
+    "digit": (GREEN, 0.006),
+    "part": (GREEN, 0.004),
 }
 _CLOSED = ("dial", "digit", "part")
 _LEGIBLE_PX = 360  # a smaller picture is enlarged to this before it is drawn on
@@ -192,13 +209,7 @@ def draw_overlay(rgb: RGB, reading: Reading) -> RGB:
     import numpy as np
     from PIL import Image
 
-    picture = Image.fromarray(rgb)
-    enlarged = min(_LEGIBLE_PX / min(picture.size), _LONGEST_ENLARGED_PX / max(picture.size))
-    if enlarged > 1:
-        size = round(picture.width * enlarged), round(picture.height * enlarged)
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
-    else:
-        enlarged = 1.0
+    picture, enlarged = enlarge(rgb)
     marks = _draw_marks(picture.size, reading.marks, enlarged)
     _label_parts(marks, reading.parts, enlarged)
     caption = _draw_caption(picture.size, reading)
@@ -209,12 +220,27 @@ def draw_overlay(rgb: RGB, reading: Reading) -> RGB:
     return np.asarray(result)
 
 
+def enlarge(rgb: RGB) -> tuple[Image, float]:
+    """A picture to draw on, large enough for what is drawn to be legible, and how many times as large: 1.0 or more.
+
+    rgb: (H, W, 3) uint8.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    enlarged = max(1.0, min(_LEGIBLE_PX / min(picture.size), _LONGEST_ENLARGED_PX / max(picture.size)))
+    if enlarged > 1:
+        size = round(picture.width * enlarged), round(picture.height * enlarged)
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    return picture, enlarged
+
+
 def _draw_marks(size: tuple[int, int], marks: Mapping[str, Polyline], enlarged: float) -> Image:
     """The marks on a transparent layer, each with a dark edge that sets it off from any background."""
     from PIL import Image, ImageDraw
 
     finer = 3 if max(size) <= _SMOOTHED_PX else 1
-    layer = Image.new("RGBA", (size[0] * finer, size[1] * finer), (*_INK, 0))
+    layer = Image.new("RGBA", (size[0] * finer, size[1] * finer), (*INK, 0))
     draw = ImageDraw.Draw(layer)
     # "digit 1" is drawn as every digit is
     order = [(kind, mark) for kind in _STROKES for name, mark in marks.items() if name.partition(" ")[0] == kind]
@@ -228,7 +254,7 @@ def _draw_marks(size: tuple[int, int], marks: Mapping[str, Polyline], enlarged: 
             points += points[:2]  # closed, with a round joint where it closes
         width = max(2.0, share * min(size)) * finer
         edge = max(1.0, 0.003 * min(size)) * finer
-        for ink, extra in ((_INK, 2 * edge), (colour, 0.0)):
+        for ink, extra in ((INK, 2 * edge), (colour, 0.0)):
             draw.line(points, fill=ink, width=round(width + extra), joint="curve")
             if name not in _CLOSED:
                 for (x, y), radius in ((points[0], width * 0.5), (points[-1], width)):
@@ -248,7 +274,7 @@ def _label_parts(layer: Image, parts: tuple[PartReading, ...], enlarged: float) 
         x = (min(x for x, _ in part.corners) + 0.5) * enlarged
         top, bottom = ((y + 0.5) * enlarged for y in (f(y for _, y in part.corners) for f in (min, max)))
         place = (x, top - 0.2 * size_px) if top > 1.4 * size_px else (x, bottom + 1.1 * size_px)
-        draw.text(place, part.value, font=font, fill=_WHITE, anchor="ls", stroke_width=2, stroke_fill=_INK)
+        draw.text(place, part.value, font=font, fill=WHITE, anchor="ls", stroke_width=2, stroke_fill=INK)
 
 
 def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:
@@ -256,7 +282,7 @@ def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
     big_px = max(26.0, 0.08 * min(size))
-    main = [(reading.marked_value(), _AMBER if reading.uncertain else _WHITE)]
+    main = [(reading.marked_value(), AMBER if reading.uncertain else WHITE)]
     main.append((f"{reading.confidence:.0%}", _GREY))
     while True:
         big, small = ImageFont.load_default(big_px), ImageFont.load_default(0.5 * big_px)
@@ -265,7 +291,7 @@ def _draw_caption(size: tuple[int, int], reading: Reading) -> Image:
         if needed <= size[0] or big_px < 8:
             break
         big_px *= 0.9
-    strip = Image.new("RGB", (size[0], round(1.7 * big_px)), _INK)
+    strip = Image.new("RGB", (size[0], round(1.7 * big_px)), INK)
     draw = ImageDraw.Draw(strip)
     x, baseline = gap, round(1.2 * big_px)
     for text, colour in main:

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from facevalue.codecs import Floats
 from facevalue.codecs.digits import TOLD
+from facevalue.reading import RUNNERS_UP
 
 GRID = 600  # places of the finest wheel that are tried, a multiple of the needle's 120 bins
 BEAM = 6000
@@ -42,7 +43,6 @@ DRUM_PLAY = 0.03
 TOLD_PARTS = 100  # the number is told to this part of the finest wheel's turn
 RIGHT_STEPS = 5  # a number is right within so many of these parts: within half of the finest wheel's digit
 NEAR = 0.025  # turns of the finest wheel: values this near are one, seen a little differently
-RUNNERS_UP = 9
 
 Doubles = NDArray[np.float64]
 

@@ -26,10 +26,9 @@ from facevalue.instruments.joint import (
 from facevalue.instruments.parts import Seen, see_part
 from facevalue.instruments.schema import Digits, Instrument, Needle, finest_turn, load_instrument
 from facevalue.reader import Reader, find_weight, load_weight
-from facevalue.reading import Alternative, Polyline, Reading
+from facevalue.reading import Alternative, Polyline, Reading, shared_out
 
 THRESHOLD = 0.5  # of the confidence in a number of several parts
-RUNNERS_UP = 9
 
 
 class InstrumentReader(Reader):
@@ -138,13 +137,6 @@ def number_of_digits(ordered: Sequence[Seen]) -> Reading:
         uncertain=None in digits,
         alternatives=shared_out(others, number.joint * there, number.joint),
     )
-
-
-def shared_out(others: Sequence[tuple[str, float]], confidence: float, joint: float) -> tuple[Alternative, ...]:
-    """Runners-up, each with its part of what the reading leaves, and never above it."""
-    spare = (1 - confidence) / max(sum(share for _, share in others), 1 - joint, 1e-6)
-    shares = [(value, min(spare * share, confidence)) for value, share in others[:RUNNERS_UP]]
-    return tuple(Alternative(value, share) for value, share in sorted(shares, key=lambda pair: -pair[1]))
 
 
 def in_full(points: Polyline, scale: tuple[float, float]) -> Polyline:

@@ -57,7 +57,8 @@ function features({ first, second, both }) {
 export function makeReading(weight, seen, scale) {
   const [[minutes, mass], ...others] = candidates(seen.both, RUNNERS_UP + 1);
   const confidence = confidenceOf(weight.calibration, features(seen));
-  const spare = (1 - confidence) / Math.max(1 - mass, 1e-6);
+  const sum = others.reduce((total, [, share]) => total + share, 0);
+  const spare = (1 - confidence) / Math.max(sum, 1 - mass, 1e-6);
   return {
     value: formatTime(minutes),
     number: Number(minutes.toFixed(2)) % 720,
