@@ -297,6 +297,18 @@ def test_a_shipped_weight_is_not_written_to_however_it_is_named(
 
 
 @pytest.mark.usefixtures("few_drawn")
+def test_a_run_of_ones_own_may_have_the_name_of_a_shipped_weight(
+    tiny_weight: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clock-1").mkdir()
+    shutil.copy(tiny_weight, tmp_path / "clock-1" / "weight.onnx")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["calibrate", "./clock-1", "--data", str(drawn)])
+    assert done.exit_code == 0, done.stderr
+    assert Path("clock-1/weight.onnx").read_bytes() != tiny_weight.read_bytes()
+
+
+@pytest.mark.usefixtures("few_drawn")
 def test_what_is_likelier_wrong_than_right_is_never_answered(tiny_weight: Path, drawn: Path, tmp_path: Path) -> None:
     weight = tmp_path / "mine.onnx"
     shutil.copy(tiny_weight, weight)

@@ -512,6 +512,8 @@ def test_what_is_unreadable_counts_as_a_whole_range_off() -> None:
     scores = kind.scores([judged(4.1, "4.0"), broken])
     assert (scores["count"], scores["unreadable"], scores["within_5"]) == (2, 1, 0.5)
     assert (scores["mean"], scores["median"]) == pytest.approx((50.5, 50.5))
+    without = kind.judge(judged(1, "NaN").row, PictureError("it is empty"))
+    assert (broken.off, without.off) == (100.0, 0.0)  # of one without a dial nothing was missed
 
 
 def test_a_picture_without_a_dial_is_never_right_in_a_curve() -> None:

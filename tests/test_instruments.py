@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -649,7 +650,9 @@ def test_what_the_file_says_is_said_once(name: str, options: list[str], said: st
     assert f"--instrument says what is read; {said}" in done.stderr
 
 
-def test_a_whole_meter_is_read_live(meter: Path, tmp_path: Path, red_needles: None) -> None:
+def test_a_whole_meter_is_read_live(
+    meter: Path, tmp_path: Path, red_needles: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A picture of another shape, as while a camera starts, is told once and ends nothing."""
     cv2 = pytest.importorskip("cv2")
     photos = [draw_meter("00530", needles_of(value)) for value in (530.0707, 530.1212)]
@@ -667,6 +670,11 @@ def test_a_whole_meter_is_read_live(meter: Path, tmp_path: Path, red_needles: No
     done = run("camera", video, "--instrument", meter)
     assert (done.exit_code, done.stdout) == (0, "")
     assert len([line for line in done.stderr.splitlines() if "480×240 pixels, and the boxes of" in line]) == 1
+    shown: list[tuple[int, ...]] = []
+    window = SimpleNamespace(show=lambda rgb: shown.append(rgb.shape), close=lambda: None)
+    monkeypatch.setattr("facevalue.camera.Window", lambda *_: window)
+    assert run("camera", video, "--instrument", meter, "--show").exit_code == 0
+    assert shown == [(240, 480, 3)] * 3  # what the camera sees, for who sets it right
 
 
 # ---- alignment

@@ -287,7 +287,11 @@ def test_a_download_is_checked_and_kept(small_weights: bytes, tmp_path: Path, mo
         return str(path / fname)
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    assert find_weights("small") == tmp_path / "facevalue" / "pretrained" / "small.pth"
+    with pytest.raises(MissingExtraError):
+        find_weights("small", may_fetch=False)
+    place = tmp_path / "facevalue" / "pretrained" / "small.pth"
+    assert find_weights("small") == place
+    assert find_weights("small", may_fetch=False) == place  # as it is here now
     assert asked == ["https://example.org/s.pth"]
 
 
@@ -321,7 +325,9 @@ def test_what_is_nowhere(small_weights: bytes, tmp_path: Path) -> None:
 def test_a_study_goes_without_weights_that_are_not_here(small_weights: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_of("resnet18", pretrained="small")
     experiment = studies.Experiment("one", recipe, lambda trained, data: studies.Measured(()))
-    assert studies.missing_data(experiment, None, may_fetch=True) == "no pretrained weights here"
+    errors: dict[str, str] = {}
+    assert studies.missing_data(experiment, None, may_fetch=True, errors=errors) == "no pretrained weights here"
+    assert "put small.pth in the folder pretrained" in errors["small"]
 
 
 def test_too_small_a_picture() -> None:

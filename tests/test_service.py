@@ -733,6 +733,12 @@ def test_a_port_that_is_taken_is_said_in_a_line() -> None:
     assert len(done.output.splitlines()) == 1
 
 
+@pytest.mark.parametrize("host", ["a..b", "no such host", "192.0.2.1"])
+def test_a_host_that_is_none_of_this_machine_is_said_in_a_line(host: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--host", host, "--port", "0"], catch_exceptions=False)
+    assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
+
+
 def test_a_foreign_weight_is_said_in_a_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     path.write_bytes(b"no weight")
@@ -806,6 +812,23 @@ def test_what_is_damaged_in_the_cache_is_fetched_anew(tmp_path: Path, monkeypatc
     assert {name: (place / name).read_bytes() for name in FILES} == content
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert runtime.fetch_runtime() == place  # and once whole it is not fetched again
+
+
+def test_a_package_without_the_files_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "package.tgz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("package/README.md"))
+    (tmp_path / "broken.tgz").write_bytes(b"no archive")
+    for name in ("package.tgz", "broken.tgz"):
+        with pytest.raises(FaceValueError, match=rf"{name}: not the package of onnxruntime-web"):
+            runtime.unpack(tmp_path / name, tmp_path / f"unpacked {name}")
+
+
+def test_a_cache_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    with pytest.raises(FaceValueError, match=r"can't write .*Not a directory"):
+        runtime.fetch_runtime()
 
 
 def test_fetching_without_npm_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

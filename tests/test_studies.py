@@ -389,6 +389,16 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(data: Path, tmp_path: 
     assert not out.exists()
 
 
+def test_a_dry_run_counts_what_is_done_where_its_data_are_not(
+    finished: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    lines = study("digits", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--dry-run").stdout.splitlines()
+    assert [line.split()[-1] for line in lines[:4]] == ["done"] * 4
+    assert lines[4].endswith("here")
+    assert lines[5].startswith("5 runs, 1 of them not possible here, about 0 minutes")
+
+
 def test_only_strings_with_what_they_take_over(data: Path, tmp_path: Path) -> None:
     command = ("digits", "--data", str(data), "--out", str(tmp_path), "--only", "sequences-ours")
     plan = study(*command, "--dry-run").stdout.splitlines()

@@ -238,6 +238,19 @@ def test_a_seed_that_diverged_is_never_right(tmp_path: Path) -> None:
     assert "| 2 | 50.00 %" in table[4]
 
 
+def test_figures_of_several_seeds_are_matched_by_what_they_tell() -> None:
+    """Results that another version measured may have other figures, and in another order."""
+    first, second = outcome("1 layer", 1, 0.2, 0.8), outcome("1 layer", 2, 0.4, 0.9)
+    assert second.measured is not None
+    turned = dataclasses.replace(second, measured={"scores": second.measured["scores"][::-1]})
+    lacking = dataclasses.replace(second, measured={"scores": second.measured["scores"][1:]})
+    for other, shown in ((turned, "| 2 | 30.00 %"), (lacking, "| 1 | 20.00 %")):
+        told = [dataclasses.replace(one, measured=STANDARD | (one.measured or {})) for one in (first, other)]
+        table = studies.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
+        assert shown in table[2]
+        assert "| 2 | 85.00 %" in table[3]
+
+
 def test_one_that_diverged_stays_so_though_it_is_left_out(tmp_path: Path) -> None:
     (run, other) = studies.plan_experiments(mlp.experiments()[:2], tmp_path, 1, "full")
     run.folder.mkdir(parents=True)

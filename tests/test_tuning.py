@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -209,6 +210,30 @@ def test_labels_are_places_of_drums_or_all_of_them_are_digits(
 def test_the_command_that_reads_has_all_digits_of_its_numbers(tmp_path: Path) -> None:
     scale = Scale(12345670, 12345680.5, (0, 360))
     assert "--range 12345670:12345680.5 --sweep 0:360 " in tuning.command_of(kind_of("dial"), tmp_path, scale)
+
+
+def test_a_run_of_ones_own_may_have_the_name_of_a_shipped_weight(
+    tmp_path: Path, tiny_weight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("clock-1", "clock"):
+        (tmp_path / name).mkdir()
+        shutil.copy(tiny_weight, tmp_path / name / "weight.onnx")
+    monkeypatch.chdir(tmp_path)
+    asked: list[Path] = []
+
+    def note(weight: Any, path: Path) -> None:
+        asked.append(path)
+        raise SettingError("enough")
+
+    monkeypatch.setattr(tuning, "manner_of", note)
+    Path("labels.csv").touch()
+    for start in ("./clock-1", "./clock", "clock-1", "clock"):
+        assert CliRunner().invoke(main, ["train", "--from", start, "--data", "labels.csv"]).exit_code == 2
+    assert asked[:2] == [Path("clock-1/weight.onnx"), Path("clock/weight.onnx")]
+    assert [path.parent for path in asked[2:]] == [WEIGHTS, WEIGHTS]
+    command = tuning.command_of(kind_of("clock"), Path("clock-1"), None)
+    assert command == "facevalue read --kind clock --model ./clock-1 photo.jpg"
+    assert "--model runs/clock-1 " in tuning.command_of(kind_of("clock"), Path("runs/clock-1"), None)
 
 
 def test_a_time_that_float32_rounds_to_noon_is_twelve(monkeypatch: pytest.MonkeyPatch) -> None:

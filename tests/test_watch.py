@@ -204,6 +204,14 @@ def test_missing_digits_are_seen_whatever_the_decimals() -> None:
     assert (entry.plausible, entry.why) == (False, "42: no digit is left before its 3 decimals")
 
 
+def test_a_picture_without_digits_is_none_whatever_the_decimals() -> None:
+    Path("pictures").mkdir()
+    Image.new("RGB", (240, 64), (200, 200, 200)).save("pictures/a.png")
+    watch("pictures", "--once", "--decimals", "3")
+    (entry,) = history("readings.db")
+    assert (entry.value, entry.why) == ("?", "no number can be told")
+
+
 @pytest.mark.parametrize("where", ["kept", "db"])
 def test_pictures_are_kept(where: str) -> None:
     put(Path("pictures"), "a.png", "004217", 0)
@@ -465,7 +473,10 @@ def test_what_comes_round(reading: Reading, period: float | None) -> None:
         pytest.param([".", "--once", "--mqtt", "mqtt://home"], "--once ends at once"),
         pytest.param([".", "--mqtt", "home"], "--mqtt: not the address of a broker"),
         pytest.param([".", "--mqtt", "mqtt://home", "--mqtt-topic", "a/#"], "--mqtt-topic 'a/#'"),
+        pytest.param([".", "--digits", "3", "--decimals", "3"], "3 of 3 digits leave none before the point"),
         pytest.param([".", "--every", "0"], "--every"),
+        pytest.param([".", "--every", "nan"], "'nan' is no number"),
+        pytest.param([".", "--max-per-hour", "nan"], "'nan' is no number"),
         pytest.param([".", "--keep-pictures", "file/below"], "no folder can be made there"),
         pytest.param([".", "--spool", "file/below"], "can't keep a spool there"),
     ],

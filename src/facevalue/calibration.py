@@ -243,7 +243,7 @@ def ways_of(scale: Scale | None) -> list[dict[str, Any]]:
 
 
 def calibrate_command(
-    weight_file: Path,
+    weight_file: str | Path,
     tables: Sequence[Path],
     accuracy: float | None = None,
     only: Sequence[Pick] = (),

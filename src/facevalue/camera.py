@@ -473,6 +473,10 @@ def camera_command(
                 if str(error) != complaint:
                     say(f"{frame.time_text()}  {error}")
                 complaint = str(error)
+                if window is not None:
+                    window.show(rgb)
+                if ending.asked:
+                    break
                 continue
             complaint = ""
             read += 1

@@ -60,6 +60,16 @@ def told_how_to_go_on() -> Iterator[None]:
         raise StoppedError(f"{error}; go on with: {command}") from error
 
 
+class Number(click.FloatRange):
+    """A number within limits, which ``nan`` would pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
 class Commands(click.Group):
     """A group whose commands may raise FaceValueError, or lack a package of the laboratory, without a traceback."""
 
@@ -236,10 +246,12 @@ decimals_option = click.option(
 
 
 def check_row(kind: str, digits: int | None, decimals: int | None) -> None:
-    """Raise UsageError for digits and decimals of what are no digits."""
+    """Raise UsageError for digits and decimals of what are no digits, and for decimals that leave none before them."""
     for name, number in (("digits", digits), ("decimals", decimals)):
         if number is not None and kind != "digits":
             raise click.UsageError(f"--{name} is of digits, not of a {kind}; give --kind digits")
+    if digits is not None and decimals is not None and decimals >= digits:
+        raise click.UsageError(f"--decimals {decimals} of {digits} digits leave none before the point")
 
 
 COLUMNS = ("file", "value", "number", "unit", "confidence", "uncertain", "model", "milliseconds", "error")
@@ -481,7 +493,7 @@ def write_overlay(place: Path, picture: Picture, reading: Reading | Page, crop: 
     metavar="SECONDS",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0, max=86_400),
+    type=Number(min=0, max=86_400),
     help="Time between readings, of a video in its own time; 0: every frame that can be had.",
 )
 @crop_option
@@ -589,14 +601,14 @@ db_option = click.option(
     metavar="SECONDS",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0.05, max=86_400),
+    type=Number(min=0.05, max=86_400),
     help="Time between readings, or between looks into a folder; of a video in its own time.",
 )
 @crop_option
 @click.option("--model", metavar="FILE", help="Read with this weight file.")
 @db_option
 @click.option("--name", metavar="NAME", help="What the database calls the source.  [default: its path or address]")
-@click.option("--max-per-hour", metavar="R", type=click.FloatRange(min=0), help="The value changes no faster.")
+@click.option("--max-per-hour", metavar="R", type=Number(min=0), help="The value changes no faster.")
 @click.option("--may-fall", is_flag=True, help="The value may fall: a thermometer, not a counter.")
 @decimals_option
 @digits_option
@@ -758,11 +770,11 @@ def log(
 @click.option("--model", "models", metavar="FILE", multiple=True, help="Read its kind with this weight file.")
 @click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Ask for its token.")
 @click.option("--cors", metavar="ORIGIN", multiple=True, help="Let this site's pages ask, such as https://example.org.")
-@click.option("--max-body", default=20.0, show_default=True, type=click.FloatRange(0.01, 1000), help="Megabytes.")
-@click.option("--max-pixels", default=50.0, show_default=True, type=click.FloatRange(0.01, 120), help="Million.")
+@click.option("--max-body", default=20.0, show_default=True, type=Number(0.01, 1000), help="Megabytes.")
+@click.option("--max-pixels", default=50.0, show_default=True, type=Number(0.01, 120), help="Million.")
 @click.option("--max-files", default=16, show_default=True, type=click.IntRange(1, 1000), help="Of one request.")
 @click.option("--queue", default=64, show_default=True, type=click.IntRange(1, 10_000), help="Requests at once.")
-@click.option("--timeout", default=20.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds to read.")
+@click.option("--timeout", default=20.0, show_default=True, type=Number(0.1, 600), help="Seconds to read.")
 @click.option(
     "--web-runtime",
     metavar="DIR",
@@ -908,7 +920,7 @@ def synth(
     "--from",
     "start_from",
     metavar="RUN|WEIGHT",
-    type=click.Path(path_type=Path),
+    type=click.Path(),  # as text, in which ./clock-1 is no shipped weight
     help="A finished run of the recipe's parent to go on from, or a weight exported from one, shipped ones by name.  "
     "Without RECIPE: clock, dial, digits, a weight, or an exported run.",
 )
@@ -921,7 +933,7 @@ def train(
     workers: int | None,
     compiled: bool,
     data: Path | None,
-    start_from: Path | None,
+    start_from: str | None,
     scale: Scale | None,
 ) -> None:
     """Train the network of RECIPE, such as clocks/wild; list shows all of them.
@@ -1045,7 +1057,7 @@ def check_watching(given: Sequence[str]) -> None:
     "--every",
     "every_seconds",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=86_400),
+    type=Number(min=0.1, max=86_400),
     help="Time between looks, with --watch.  [default: 30]",
 )
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="End after so many measurements, with --watch.")
@@ -1084,7 +1096,7 @@ def evaluate(
 
 
 @main.command()
-@click.argument("weight", type=click.Path(exists=True, path_type=Path))
+@click.argument("weight", type=click.Path(exists=True))
 @click.option(
     "--data",
     "tables",
@@ -1097,14 +1109,14 @@ def evaluate(
 )
 @click.option(
     "--accuracy",
-    type=click.FloatRange(0.5, 1),
+    type=Number(0.5, 1),
     help="Of what is answered.  [default: 0.95 of clocks, 0.85 of dials, 0.99 of digits]",
 )
 @only_option
 @without_option
 @scale_options
 def calibrate(
-    weight: Path,
+    weight: str,
     tables: tuple[Path, ...],
     accuracy: float | None,
     only: tuple[tuple[str, str], ...],
@@ -1118,10 +1130,10 @@ def calibrate(
 
 
 @main.command()
-@click.argument("trained", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("trained", metavar="RUN", type=click.Path())
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
 @data_option
-def export(trained: Path, out: Path | None, data: Path | None) -> None:
+def export(trained: str, out: Path | None, data: Path | None) -> None:
     """Turn the trained RUN into an ONNX weight file, checked against the network it came from.
 
     RUN may be a weight too, a file or a shipped one by name, which is then written again as this version writes them,

@@ -7,6 +7,7 @@
     ├── InstrumentError     an instrument file that can't be used; names the file, the line and the key
     ├── SettingError        a ``--set`` name or value that no recipe knows; suggests the nearest
     ├── DivergedError       a training whose weights are no longer finite
+    ├── WorkerKilledError   a process that draws pictures was ended from outside
     ├── StoppedError        long work that was asked to end; what is done of it is kept
     └── MissingExtraError   an optional package or system library is absent; names the extra or the Debian packages
 

@@ -91,10 +91,9 @@ def evaluate_command(
 
 def open_reader(model: str | Path, scale: Scale | None = None) -> Reader:
     """A reader with that weight, of the kind that its file names.  Raises ModelError, SettingError."""
-    from facevalue.reader import Reader, find_weight, load_weight
+    from facevalue.reader import Reader, find_weight
 
-    path = find_weight("", model)
-    return Reader(kind_of(load_weight(path, threads=1).kind).name, path, scale=scale)
+    return Reader(None, find_weight("", model), scale=scale)
 
 
 def evaluate(

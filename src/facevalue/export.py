@@ -269,13 +269,14 @@ def reads_narrow(path: Path, narrow_px: int, source: Source) -> bool:
     return bool(max(off) <= NARROW_PARITY)
 
 
-def export_command(trained: Path, out: Path | None, data: Path | None = None) -> None:
+def export_command(run: str | Path, out: Path | None, data: Path | None = None) -> None:
     """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name.
 
     Of a weight instead, a file or a shipped one by name: writes it again to the file named, under its own name.
     """
+    trained = Path(run)
     if not trained.is_dir():
-        weight = find_weight("", trained)
+        weight = find_weight("", run)
         if out is None:
             raise SettingError(f"{weight} is a weight: say with --out where it is to be written again")
         target = export_again(weight, out, data)

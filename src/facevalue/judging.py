@@ -483,7 +483,7 @@ class Dial:
 
     def judge(self, row: Labelled, reading: Reading | PictureError) -> Judged:
         if isinstance(reading, PictureError):
-            return Judged(row, None, False, 100.0, reading.problem)
+            return Judged(row, None, False, 0.0 if math.isnan(row.truth) else 100.0, reading.problem)
         if math.isnan(row.truth):
             return Judged(row, reading, False, 0.0 if reading.uncertain else 100.0)
         return Judged(row, reading, self.is_right(reading, row.truth), self._percent_off(reading, row.truth))

