@@ -14,9 +14,10 @@ import click
 import numpy as np
 
 from facevalue.images import RGB
-from facevalue.page import ALL_STEPS, Box, cut_digits, look_over, normalise
+from facevalue.mnist_form import ALL_STEPS, normalise
 from facevalue.reader import Reader
 from facevalue.reading import Reading
+from facevalue.sheets import Box, cut_digits, look_over
 from facevalue.sources.datasets import read_idx_pair
 from facevalue.sources.sheets import draw_sheet
 

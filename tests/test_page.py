@@ -25,22 +25,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from facevalue.cli import main
 from facevalue.errors import FaceValueError, PictureError
 from facevalue.images import RGB, Source, open_picture
-from facevalue.page import (
-    Box,
-    Page,
-    Steps,
-    cut_digit,
-    cut_digits,
-    draw_page,
-    find_digits,
-    group_rows,
-    label_pieces,
-    look_over,
-    normalise,
-    read_page,
-)
+from facevalue.mnist_form import Steps, normalise
+from facevalue.page import Page, draw_page, read_page
 from facevalue.reader import read_each
 from facevalue.reading import Alternative, Reading
+from facevalue.sheets import Box, cut_digit, cut_digits, find_digits, group_rows, label_pieces, look_over
 from facevalue.sources.datasets import read_idx
 from facevalue.sources.sheets import draw_sheet
 
