@@ -138,29 +138,14 @@ def tune(
     recipe = own_recipe(Recipe.from_json(weight.metadata["recipe"]), digest, settings or {})
     check_settings(recipe, settings or {})
     tell(f"{labels_csv}: {len(pictures)} pictures; {sum(held)} of them held back, {grouped}")
-    eccentricity = None
     if kind.name == "dial":
         # the network is taught what it sees; what is always seen beside the truth is told apart and taken away after it
         given = [one for one, kept in zip(pictures, held, strict=True) if not kept]
-        eccentricity = find_eccentricity(weight, given, turned_once(scale or Scale()))
-        weight = dataclasses.replace(weight, eccentricity=eccentricity)
-        tell(
-            f"the needle is seen {eccentricity.shift:+.1f} degrees beside where the labels put it, and once round "
-            f"{math.hypot(eccentricity.sine, eccentricity.cosine):.1f} degrees more and less: taken into account"
+        weight = dataclasses.replace(
+            weight, eccentricity=told_eccentricity(weight, given, turned_once(scale or Scale()))
         )
-    step = label_step([one.row.label for one in pictures]) if kind.name == "dial" else 0.0
-    teach = manner.teach
-    if kind.name == "digits":
-        teach = functools.partial(teach_row, drums=are_drums(weight, pictures))
-    taught = [
-        teach(weight, one.rgb, one.row.truth, scale, 0.0 if kept else step)  # what measures stays as labelled
-        for one, kept in zip(pictures, held, strict=True)
-    ]
-    tell_unplaced(taught, manner)
-    taught = with_cells(taught)
+    taught = teach_all(weight, manner, pictures, held, scale)
     from facevalue import training  # torch, not before labels and pictures are known to be good
-    from facevalue.export import export
-    from facevalue.restoring import restore
     from facevalue.runs import alone_in, place_run
 
     run_dir = place_run(recipe, out, resume)
@@ -179,26 +164,64 @@ def tune(
         source=source,
         held_out=source.as_read([one for one, kept in zip(taught, held, strict=True) if kept]),
     )
-    notes = {"calibration": weight.metadata["calibration"], "tuned_from": weight.name}
-    if weight.is_calibrated:
-        notes["calibration_from"] = weight.name
-    if eccentricity is not None:
-        notes["eccentricity"] = eccentricity.to_json()
-    # half way back to the reader that it was, unless the network as trained is clearly better
-    target, spare = run_dir / "weight.onnx", run_dir / "as-trained.onnx"
-    start = restore(path, source)[2].state_dict()
-    for file, parent in ((target, start), (spare, None)):
-        export(run_dir, file, f"{weight.name}+own", source=source, notes=notes, start=parent)
-    after, as_trained = (measure(kind, file, kept_rows, scale) for file in (target, spare))
-    halved = paired_difference(after.right, as_trained.right)[1] <= 0
-    if halved:
-        spare.unlink()
-    else:
-        os.replace(spare, target)
-        after = as_trained
+    after, halved = export_better(run_dir, path, weight, source, lambda file: measure(kind, file, kept_rows, scale))
     command = command_of(kind, run_dir, scale)
     outcome = Outcome(before, after, halved)
     return report(run_dir, weight.name, kind, labels_csv, kept_rows, len(pictures), grouped, outcome, command)
+
+
+def told_eccentricity(weight: Weight, given: Sequence[Own], scale: Scale) -> Eccentricity:
+    """How far beside the labels the needle is seen, which is said."""
+    found = find_eccentricity(weight, given, scale)
+    tell(
+        f"the needle is seen {found.shift:+.1f} degrees beside where the labels put it, and once round "
+        f"{math.hypot(found.sine, found.cosine):.1f} degrees more and less: taken into account"
+    )
+    return found
+
+
+def teach_all(
+    weight: Weight, manner: Manner, pictures: Sequence[Own], held: Sequence[bool], scale: Scale | None
+) -> list[Taught]:
+    """All labelled pictures as they are taught.  held: whether each is held back to measure."""
+    teach, step = manner.teach, 0.0
+    if weight.kind == "dial":
+        step = label_step([one.row.label for one in pictures])
+    if weight.kind == "digits":
+        teach = functools.partial(teach_row, drums=are_drums(weight, pictures))
+    taught = [
+        teach(weight, one.rgb, one.row.truth, scale, 0.0 if kept else step)  # what measures stays as labelled
+        for one, kept in zip(pictures, held, strict=True)
+    ]
+    tell_unplaced(taught, manner)
+    return with_cells(taught)
+
+
+def export_better(
+    run_dir: Path, start: Path, weight: Weight, source: OwnSource, measure_file: Callable[[Path], Measured]
+) -> tuple[Measured, bool]:
+    """Export the parameters half way back to those of the reader that was, unless those as trained are clearly better.
+
+    start: that reader's file.  Returns how the exported one reads what is held back, and whether it lies half way.
+    """
+    from facevalue.export import export
+    from facevalue.restoring import restore
+
+    notes = {"calibration": weight.metadata["calibration"], "tuned_from": weight.name}
+    if weight.is_calibrated:
+        notes["calibration_from"] = weight.name
+    if weight.eccentricity is not None:
+        notes["eccentricity"] = weight.eccentricity.to_json()
+    target, spare = run_dir / "weight.onnx", run_dir / "as-trained.onnx"
+    parent = restore(start, source)[2].state_dict()
+    for file, half_way_to in ((target, parent), (spare, None)):
+        export(run_dir, file, f"{weight.name}+own", source=source, notes=notes, start=half_way_to)
+    halved, as_trained = (measure_file(file) for file in (target, spare))
+    if paired_difference(halved.right, as_trained.right)[1] <= 0:
+        spare.unlink()
+        return halved, True
+    os.replace(spare, target)
+    return as_trained, False
 
 
 def tell(line: str) -> None:
