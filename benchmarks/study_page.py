@@ -22,8 +22,8 @@ import click
 from PIL import Image
 from publish import ROOT, replace_between
 
-from facevalue.studies import LEFT_OUT
 from facevalue.studies.elsewhere import pack_results
+from facevalue.studies.planning import LEFT_OUT
 
 PAGES = ROOT / "docs" / "studies"
 COLOURS = 64

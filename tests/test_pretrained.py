@@ -37,6 +37,7 @@ from facevalue.networks.pretrained import (
 )
 from facevalue.optimizer import make_optimizers
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.studies import planning
 
 RECIPES = {"vgg16": "clocks/transfer-edges", "resnet18": "clocks/transfer-resnet"}
 RECIPES["efficientnet-lite0"] = "clocks/transfer-efficientnet"
@@ -326,7 +327,7 @@ def test_a_study_goes_without_weights_that_are_not_here(small_weights: bytes, mo
     recipe = recipe_of("resnet18", pretrained="small")
     experiment = studies.Experiment("one", recipe, lambda trained, data: studies.Measured(()))
     errors: dict[str, str] = {}
-    assert studies.missing_data(experiment, None, may_fetch=True, errors=errors) == "no pretrained weights here"
+    assert planning.missing_data(experiment, None, may_fetch=True, errors=errors) == "no pretrained weights here"
     assert "put small.pth in the folder pretrained" in errors["small"]
 
 

@@ -29,7 +29,21 @@ from facevalue.export import export
 from facevalue.sources import datasets, mnist
 from facevalue.sources.datasets import DATA_VARIABLE, ORIGINS
 from facevalue.sources.mnist import MnistSource, WrittenBatch
-from facevalue.studies import Drawing, Experiment, Measured, Run, Score, Study, Trained, digits, elsewhere, run_study
+from facevalue.studies import (
+    Drawing,
+    Experiment,
+    Measured,
+    Run,
+    Score,
+    Study,
+    Trained,
+    digits,
+    elsewhere,
+    planning,
+    results,
+    running,
+)
+from facevalue.studies.running import run_study
 
 SMALL = {"widths": "4,4", "hidden": "8", "steps": "4", "batch_size": "8", "warmup_steps": "1"}
 OURS = {"blocks": "1,1", "squeeze": "4"}
@@ -130,8 +144,8 @@ def test_the_report_sets_each_figure_beside_the_published_one(finished: Path) ->
 
 
 def test_readings_are_those_that_were_scored(finished: Path, data: Path) -> None:
-    runs = studies.plan(studies.find_study("digits"), finished, 1, "full")
-    outcomes = studies.outcomes(runs, dict.fromkeys(runs, ""))
+    runs = planning.plan(studies.find_study("digits"), finished, 1, "full")
+    outcomes = results.outcomes(runs, dict.fromkeys(runs, ""))
     for outcome in outcomes[:4]:
         answers = outcome.answers()
         for score in outcome.scores():
@@ -179,7 +193,7 @@ def test_a_finished_study_does_nothing_again(
         raise AssertionError("done already")
 
     monkeypatch.setattr(training, "train", never)
-    monkeypatch.setattr(studies, "measure", never)
+    monkeypatch.setattr(running, "measure", never)
     run_study("digits", data=data, out=again)
     assert (again / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()
     assert (finished / "report.md").read_text().startswith((again / "report.md").read_text())
@@ -246,13 +260,13 @@ def test_killed_while_it_measures(finished: Path, data: Path, tmp_path: Path, mo
 
 
 def test_a_measurement_of_another_training_does_not_count(finished: Path) -> None:
-    runs = studies.plan(studies.find_study("digits"), finished, 1, "full")
-    assert all(studies.read_measured(run, runs) for run in runs[:4])
+    runs = planning.plan(studies.find_study("digits"), finished, 1, "full")
+    assert all(results.read_measured(run, runs) for run in runs[:4])
     other = runs[1].recipe.with_settings({"steps": "5"})
     changed = [*runs[:1], dataclasses.replace(runs[1], recipe=other), *runs[2:]]
-    assert studies.read_measured(changed[1], changed) is None
-    assert studies.read_measured(changed[3], changed) is None  # it took over the parameters of that one
-    assert studies.read_measured(changed[2], changed) is not None
+    assert results.read_measured(changed[1], changed) is None
+    assert results.read_measured(changed[3], changed) is None  # it took over the parameters of that one
+    assert results.read_measured(changed[2], changed) is not None
 
 
 # ---- plan, seeds, budgets, data
@@ -477,10 +491,10 @@ def test_with_the_data_there_house_numbers_are_read_too(data: Path, tmp_path: Pa
     shutil.copytree(data, both)
     write_svhn(both)
     (experiment,) = [one for one in small_experiments() if one.dataset == "svhn"]
-    assert studies.missing_data(experiment, both, may_fetch=False) == ""
+    assert planning.missing_data(experiment, both, may_fetch=False) == ""
     (both / "svhn" / "test_32x32.mat").unlink()
     lacking: dict[str, str] = {}
-    assert studies.missing_data(experiment, both, False, lacking) == "no test_32x32.mat here"
+    assert planning.missing_data(experiment, both, False, lacking) == "no test_32x32.mat here"
     assert lacking == {"svhn": f"{both / 'svhn'} lacks test_32x32.mat"}
     write_svhn(tmp_path / "whole")
     network = assembly.make_network(experiment.recipe, make_codec(experiment.recipe.codec)).eval()
@@ -499,7 +513,7 @@ def test_with_the_data_there_house_numbers_are_read_too(data: Path, tmp_path: Pa
 )
 def test_data_is_looked_for(fetched: bool, may_fetch: bool, expected: str, reason: str) -> None:
     experiment = dataclasses.replace(small_experiments()[0], fetched=fetched)
-    assert studies.missing_data(experiment, None, may_fetch) == expected, reason
+    assert planning.missing_data(experiment, None, may_fetch) == expected, reason
 
 
 def test_without_any_data(tmp_path: Path) -> None:
@@ -520,7 +534,7 @@ def test_data_that_are_there_in_part_are_named(data: Path, tmp_path: Path) -> No
 
 
 def test_a_damaged_checkpoint_says_what_to_do(data: Path, tmp_path: Path) -> None:
-    run = studies.plan(studies.find_study("digits"), tmp_path, 1, "full")[0]
+    run = planning.plan(studies.find_study("digits"), tmp_path, 1, "full")[0]
     run.folder.mkdir(parents=True)
     (run.folder / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut off")
     done = study("digits", "--data", str(data), "--out", str(tmp_path))
@@ -548,7 +562,7 @@ def test_parameters_are_taken_from_a_run_before() -> None:
     experiments = small_experiments()
     runs = [Run(one, one.recipe, Path(), 1.0) for one in (experiments[3], experiments[1])]
     with pytest.raises(SettingError, match="takes its parameters from 'digits/mnist-ours', which is not trained"):
-        studies.source_of(runs[0], runs)
+        results.source_of(runs[0], runs)
 
 
 def test_every_data_set_of_the_study_is_known() -> None:

@@ -18,7 +18,7 @@ from small_pictures import write_fashion
 from facevalue import studies
 from facevalue.cli import main
 from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, StoppedError
-from facevalue.studies import Experiment, Measured, Study, Trained, cluster, mlp
+from facevalue.studies import Experiment, Measured, Study, Trained, cluster, mlp, running
 from facevalue.studies.pictures import measure
 
 DIES = "a worker dies here"
@@ -98,7 +98,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 def test_the_same_results_as_alone_though_a_worker_is_killed(
     two_nodes: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    alone = studies.run_study("mlp", data=data, out=tmp_path / "alone")
+    alone = running.run_study("mlp", data=data, out=tmp_path / "alone")
     (data / DIES).write_text(how)
     monkeypatch.chdir(tmp_path)
     command = ["study", "mlp", "--data", os.path.relpath(data), "--out", "together", "--cluster"]
@@ -125,14 +125,14 @@ def test_what_fails_there_is_told_here_when_the_others_are_done(
     study = Study("mlp", "Small", "About.", lambda: rows, lambda outcomes, data: [])
     monkeypatch.setattr(studies, "studies", lambda: {"mlp": study})
     with pytest.raises(FaceValueError, match="1 layer, seed 1: step 7: no"):
-        studies.run_study("mlp", data=data, out=tmp_path, cluster=True)
+        running.run_study("mlp", data=data, out=tmp_path, cluster=True)
     assert {row["experiment"]: bool(row["n"]) for row in rows_of(tmp_path)} == {bad.title: False, good.title: True}
 
 
 def test_without_ray(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"a cluster needs Ray: pip install 'facevalue\[cluster\]'"):
-        studies.run_study("mlp", data=data, out=tmp_path, cluster=True)
+        running.run_study("mlp", data=data, out=tmp_path, cluster=True)
 
 
 def test_files_of_a_worker_elsewhere_are_written_here(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from facevalue.metrics import figure_scores, time_scores
 from facevalue.networks import pretrained
 from facevalue.sources import clock_sets
 from facevalue.sources.clock_sets import kitchen_clocks
-from facevalue.studies import Experiment, encodings
+from facevalue.studies import Experiment, encodings, planning, results, running
 
 OURS = {"widths": "4,4", "blocks": "0,1", "hidden": "8", "squeeze": "4", "size_px": "24"}
 REPORTS = {"widths": "4,4", "hidden": "8", "size_px": "24"}
@@ -134,8 +134,8 @@ def test_the_report_sets_each_figure_beside_the_published_one(finished: Path) ->
 
 
 def test_scores_are_those_of_the_readings(finished: Path) -> None:
-    runs = studies.plan(studies.find_study("encodings"), finished, 2, "full")
-    for outcome in studies.outcomes(runs, dict.fromkeys(runs, "")):
+    runs = planning.plan(studies.find_study("encodings"), finished, 2, "full")
+    for outcome in results.outcomes(runs, dict.fromkeys(runs, "")):
         if outcome.measured is None:
             continue
         read, true = encodings.readings_of(outcome)
@@ -156,9 +156,9 @@ def test_given_again_it_does_nothing(finished: Path, monkeypatch: pytest.MonkeyP
         raise AssertionError("done already")
 
     monkeypatch.setattr(training, "train", never)
-    monkeypatch.setattr(studies, "measure", never)
+    monkeypatch.setattr(running, "measure", never)
     before = (finished / "report.md").read_text()
-    studies.run_study("encodings", out=finished, seeds=2)
+    running.run_study("encodings", out=finished, seeds=2)
     assert (finished / "report.md").read_text() == before
 
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from facevalue.studies import LEFT_OUT
 from facevalue.studies.elsewhere import take_results
+from facevalue.studies.planning import LEFT_OUT
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "studies").glob("*.md"))

@@ -25,7 +25,23 @@ from facevalue.codecs import make_codec
 from facevalue.errors import DivergedError
 from facevalue.recipes import Recipe
 from facevalue.sources.datasets import ORIGINS
-from facevalue.studies import Experiment, Later, Outcome, Run, Score, Study, activations, cnn, mlp, obfuscated, trial
+from facevalue.studies import (
+    Experiment,
+    Later,
+    Outcome,
+    Run,
+    Score,
+    Study,
+    activations,
+    cnn,
+    mlp,
+    obfuscated,
+    planning,
+    report,
+    results,
+    running,
+    trial,
+)
 from facevalue.studies import encodings as encodings_study
 from facevalue.studies.clock_figures import keep_apart
 from facevalue.studies.picture_figures import Row, floor_of, plot_rows
@@ -233,7 +249,7 @@ def test_a_seed_that_diverged_is_never_right(tmp_path: Path) -> None:
     waiting = dataclasses.replace(diverged, why="not run yet", diverged=False)
     assert [one.title for one in best([lucky, waiting, *outcomes[2:]], 2)] == ["1 layer", "2 layers"]
     told = [dataclasses.replace(one, measured=one.measured and STANDARD | one.measured) for one in outcomes]
-    table = studies.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
+    table = report.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
     assert "| 1, 1 diverged | 90.00 %" in table[2]
     assert "| 2 | 50.00 %" in table[4]
 
@@ -246,16 +262,16 @@ def test_figures_of_several_seeds_are_matched_by_what_they_tell() -> None:
     lacking = dataclasses.replace(second, measured={"scores": second.measured["scores"][1:]})
     for other, shown in ((turned, "| 2 | 30.00 %"), (lacking, "| 1 | 20.00 %")):
         told = [dataclasses.replace(one, measured=STANDARD | (one.measured or {})) for one in (first, other)]
-        table = studies.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
+        table = report.table_lines(told, dataclasses.replace(mlp.STUDY, interval=None))
         assert shown in table[2]
         assert "| 2 | 85.00 %" in table[3]
 
 
 def test_one_that_diverged_stays_so_though_it_is_left_out(tmp_path: Path) -> None:
-    (run, other) = studies.plan_experiments(mlp.experiments()[:2], tmp_path, 1, "full")
+    (run, other) = planning.plan_experiments(mlp.experiments()[:2], tmp_path, 1, "full")
     run.folder.mkdir(parents=True)
-    studies.note_diverged(run, DivergedError("step 3: loss is nan; lower the rate"))
-    told = studies.outcomes([run, other], dict.fromkeys([run, other], studies.LEFT_OUT))
+    results.note_diverged(run, DivergedError("step 3: loss is nan; lower the rate"))
+    told = results.outcomes([run, other], dict.fromkeys([run, other], planning.LEFT_OUT))
     assert [one.why for one in told] == ["diverged: step 3: loss is nan", "not run: left out by --only"]
 
 
@@ -275,12 +291,12 @@ def test_given_again_it_does_nothing(finished: dict[str, Path], data: Path, monk
         raise AssertionError("done already")
 
     monkeypatch.setattr(training, "train", never)
-    monkeypatch.setattr(studies, "measure", never)
-    monkeypatch.setattr(studies, "write_whole", lambda *_: None)
+    monkeypatch.setattr(running, "measure", never)
+    monkeypatch.setattr(report, "write_whole", lambda *_: None)
     told = dataclasses.replace(studies.find_study("mlp"), draw=lambda outcomes, data: [])
     monkeypatch.setattr(studies, "studies", lambda: {"mlp": told})
     table = (finished["mlp"] / "results.csv").read_bytes()
-    studies.run_study("mlp", data=data, out=finished["mlp"], seeds=2)
+    running.run_study("mlp", data=data, out=finished["mlp"], seeds=2)
     assert (finished["mlp"] / "results.csv").read_bytes() == table
     done = CliRunner().invoke(
         main, ["study", "mlp", "--data", str(data), "--out", str(finished["mlp"]), "--seeds", "2", "--dry-run"]
@@ -296,7 +312,7 @@ def test_without_cifar10_the_rest_is_done(tmp_path: Path) -> None:
     told = dataclasses.replace(study, draw=lambda outcomes, data: [])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(studies, "studies", lambda: {"mlp": told})
-        folder = studies.run_study("mlp", data=data, out=tmp_path / "out", budget="quick")
+        folder = running.run_study("mlp", data=data, out=tmp_path / "out", budget="quick")
     notes = {row["experiment"]: row["note"] for row in rows_of(folder) if not row["n"]}
     assert len(notes) == 3
     assert all(CIFAR in title and note == "not run: no data here" for title, note in notes.items())
@@ -383,13 +399,13 @@ def test_minutes_come_from_a_trial(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     monkeypatch.setattr(trial, "try_out", told)
     experiments = [dataclasses.replace(one, reads=6000) for one in mlp.experiments()[:2]]
-    runs = studies.plan_experiments(experiments, tmp_path, 2, "full")
+    runs = planning.plan_experiments(experiments, tmp_path, 2, "full")
     assert [run.minutes for run in runs] == pytest.approx([(4219 * 0.5 + 6) / 60] * 4)
-    quick = studies.plan_experiments(experiments, tmp_path, 1, "quick")
+    quick = planning.plan_experiments(experiments, tmp_path, 1, "quick")
     assert quick[0].minutes == pytest.approx((mlp.QUICK_STEPS * 0.5 + 6) / 60)
     assert len(set(tried)) == 2  # whatever their seeds and steps
     three = [Later("the best", 3, lambda: experiments, lambda _: []), tmp_path, 2, "full"]
-    assert studies.describe_later(*three).endswith("about 212 minutes more")  # type: ignore[arg-type]
+    assert planning.describe_later(*three).endswith("about 212 minutes more")  # type: ignore[arg-type]
 
 
 def test_a_trial_leaves_the_random_numbers_of_a_training_alone() -> None:

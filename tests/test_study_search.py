@@ -20,7 +20,7 @@ from PIL import Image
 from small_pictures import write_fashion
 from torch import nn
 
-from facevalue import studies, training
+from facevalue import files, studies, training
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.errors import DivergedError, FaceValueError, MissingExtraError, SettingError
@@ -28,7 +28,18 @@ from facevalue.export import export
 from facevalue.optimizer import MOMENTUM, make_optimizers
 from facevalue.recipes import find_recipe
 from facevalue.recipes.pictures import BATCHES, MLP, OPTIMIZERS, RATES
-from facevalue.studies import Experiment, Outcome, Study, elsewhere, optimizers, search, trial
+from facevalue.studies import (
+    Experiment,
+    Outcome,
+    Study,
+    elsewhere,
+    optimizers,
+    planning,
+    results,
+    running,
+    search,
+    trial,
+)
 from facevalue.studies import encodings as encodings_study
 from facevalue.studies.optimizers import CHANCE, Chosen, choose_rates
 from facevalue.studies.pictures import FASHION, LOSS, RIGHT, VALIDATION
@@ -210,13 +221,13 @@ def test_what_diverged_is_not_trained_again(data: Path, tmp_path: Path, monkeypa
     whole = training.train
     monkeypatch.setattr(training, "train", train)
     for _ in range(2):
-        studies.run_study("one", data=data, out=tmp_path)
+        running.run_study("one", data=data, out=tmp_path)
     assert trained == [first.recipe.name, second.recipe.name]
     notes = {row["experiment"]: row["note"] for row in rows_of(tmp_path)}
     assert notes == {first.title: "diverged: step 50: the weights are no longer finite", second.title: ""}
-    runs = studies.plan(study, tmp_path, 1, "full")
-    assert [one.diverged for one in studies.outcomes(runs, dict.fromkeys(runs, ""))] == [True, False]
-    assert studies.describe_plan(runs, dict.fromkeys(runs, ""))[0].endswith("diverged")
+    runs = planning.plan(study, tmp_path, 1, "full")
+    assert [one.diverged for one in results.outcomes(runs, dict.fromkeys(runs, ""))] == [True, False]
+    assert planning.describe_plan(runs, dict.fromkeys(runs, ""))[0].endswith("diverged")
 
 
 def test_weights_that_are_no_longer_finite(tmp_path: Path) -> None:
@@ -239,14 +250,14 @@ def test_a_run_that_another_process_is_at_is_left_to_it(
     study = dataclasses.replace(study, name="one", experiments=lambda: [experiment])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(studies, "studies", lambda: {"one": study})
-        (run,) = studies.plan(study, tmp_path, 1, "full")
-        studies.make_folder(run.folder)
-        with studies.claimed(run.folder) as ours:
+        (run,) = planning.plan(study, tmp_path, 1, "full")
+        files.make_folder(run.folder)
+        with files.claimed(run.folder) as ours:
             assert ours
-            studies.run_study("one", data=data, out=tmp_path)
+            running.run_study("one", data=data, out=tmp_path)
             assert "another process is at it" in capsys.readouterr().err
             assert rows_of(tmp_path)[0]["note"] == "not run yet"
-        studies.run_study("one", data=data, out=tmp_path)
+        running.run_study("one", data=data, out=tmp_path)
     assert rows_of(tmp_path)[0]["n"]
 
 
@@ -384,7 +395,7 @@ def test_draws_depend_on_the_number_of_the_trial_alone(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="the search needs optuna: pip install 'facevalue[search]'")
 
     def told(one: Experiment) -> Outcome:
-        return Outcome(studies.plan_experiments([one], tmp_path, 1, "quick")[0], {"scores": [right]})
+        return Outcome(planning.plan_experiments([one], tmp_path, 1, "quick")[0], {"scores": [right]})
 
     right = {"test": FASHION + VALIDATION, "metric": RIGHT, "value": 0.5, "count": 10}
     tries = []
@@ -399,7 +410,7 @@ def test_without_optuna(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "optuna", None)
     search.open_storage.cache_clear()
     with pytest.raises(MissingExtraError, match=r"the search needs Optuna: pip install 'facevalue\[search\]'"):
-        studies.run_study("search", data=data, out=tmp_path)
+        running.run_study("search", data=data, out=tmp_path)
 
 
 # ---- beside the studies

@@ -1259,6 +1259,19 @@ def study(
 
     Given again it goes on where it stopped, and does nothing twice.
     """
-    from facevalue.studies import study_command
+    from facevalue.studies.running import study_command
 
-    study_command(name, data, out, seeds, budget, dry_run, workers, compiled, cluster, only, elsewhere, keep)
+    study_command(
+        name,
+        data=data,
+        out=out,
+        seeds=seeds,
+        budget=budget,
+        dry_run=dry_run,
+        workers=workers,
+        compiled=compiled,
+        cluster=cluster,
+        only=only,
+        elsewhere=elsewhere,
+        keep=keep,
+    )

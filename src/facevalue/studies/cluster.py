@@ -21,8 +21,10 @@ from typing import Any
 from facevalue.errors import FaceValueError, MissingExtraError, StoppedError
 from facevalue.files import claimed, make_folder, write_whole
 from facevalue.sources.datasets import DATA_VARIABLE
-from facevalue.studies import Run, carry_out_run, finished_row, is_done
+from facevalue.studies import Run
 from facevalue.studies.elsewhere import MEASURED
+from facevalue.studies.results import is_done
+from facevalue.studies.running import carry_out_run, finished_row
 
 RETRIES = 3  # of a run whose worker dies
 
