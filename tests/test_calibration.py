@@ -76,6 +76,13 @@ def test_a_fold_counts_by_weight_and_what_is_not_told_is_not_answered() -> None:
     assert scores == {"answered": 0.6, "right": round(4 / 6, 4), "count": 4, "folds": 5}
 
 
+def test_where_nothing_is_answered_no_share_of_it_is_right() -> None:
+    never = Calibration(threshold=1.01)
+    features = features_of(np.full((5, len(FEATURES)), 3.0))
+    scores = calibration.cross_validate(lambda kept: never, features, np.ones(5, bool), np.arange(5), np.ones(5, bool))
+    assert scores == {"answered": 0.0, "right": None, "count": 5, "folds": 5}
+
+
 # ---- the fit
 
 

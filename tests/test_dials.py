@@ -208,6 +208,9 @@ def test_an_eccentricity_is_taken_away(shift: float, sine: float, cosine: float,
     """A needle that is seen where its eccentricity puts it is read where it stands, about as surely."""
     by = Eccentricity(shift, sine, cosine)
     assert Eccentricity.from_json(by.to_json()) == by
+    for damaged in ("[]", '"x"', "{", '{"shift": null}', '{"tilt": 1.0}'):
+        with pytest.raises((ValueError, TypeError)):
+            Eccentricity.from_json(damaged)
     seen = belief(float(true + by.degrees(true - start)) % 360)
     right = seen.corrected(by, start)
     assert abs((right.degrees() - true + 180) % 360 - 180) < 0.5

@@ -428,6 +428,15 @@ def test_digit_files(tmp_path: Path, labelled: Callable[[str], Path]) -> None:
             assert sum(count > 0 for count in picture.convert("L").histogram()) > 20, "something is drawn"
 
 
+def test_a_plot_of_what_was_measured_there_before_is_not_left(tmp_path: Path, labelled: Callable[[str], Path]) -> None:
+    evaluate(FakeReader(DIGIT_ANSWERS, "digits"), labelled(DIGIT_LABELS), tmp_path / "out")
+    assert (tmp_path / "out" / "confusion.png").exists()
+    path = labelled("file,label\np1.png,1:00\n")
+    evaluate(FakeReader({"p1.png": Reading("clock", "1:00", 60.0, 0.9, False, ())}), path, tmp_path / "out")
+    names = {"readings.csv", "worst20.png", "scores.json", "risk_coverage.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
 def test_without_matplotlib_both_plots_of_digits_are_missing(
     tmp_path: Path,
     labelled: Callable[[str], Path],
@@ -504,12 +513,8 @@ def fake_reader_module(monkeypatch: pytest.MonkeyPatch) -> None:
             return Path(model)
 
         @staticmethod
-        def load_weight(path: Path, threads: int) -> SimpleNamespace:
-            return SimpleNamespace(kind="clock")
-
-        @staticmethod
-        def Reader(kind: str, model: Path, scale: object) -> FakeReader:
-            assert (kind, scale) == ("clock", None)
+        def Reader(kind: None, model: Path, scale: object) -> FakeReader:
+            assert (kind, scale) == (None, None)
             reader = FakeReader(ANSWERS)
             reader.weight = SimpleNamespace(name="clock-1")  # type: ignore[attr-defined]
             return reader

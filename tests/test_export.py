@@ -14,11 +14,13 @@ import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from conftest import TINY
 from onnx import numpy_helper
 from PIL import Image
 
 import facevalue
 from facevalue import export as export_module
+from facevalue import training
 from facevalue.calibration import Calibration
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.cli import main
@@ -157,6 +159,18 @@ def test_a_folder_that_is_no_run(content: bytes | None, expected: str, reason: s
     assert result.exit_code == 2, reason
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_of_another_version_is_refused_in_a_line(tiny_run: Path, tmp_path: Path) -> None:
+    state = read_checkpoint(tiny_run)
+    state["network"] = {name: value for name, value in state["network"].items() if name != "out.bias"}
+    torch.save(state, tmp_path / FILE_NAME)
+    for command in (["export", str(tmp_path)], ["embed", str(tmp_path)]):
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert result.exit_code == 2
+        assert "a run of another version of facevalue (Error(s) in loading state_dict" in result.stderr
+    with pytest.raises(ModelError, match=r"its checkpoint is of another version of facevalue"):
+        training.run("clocks/tiny", TINY, tmp_path, resume=True, workers=0)
 
 
 def test_ctrl_c_ends_it_without_a_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

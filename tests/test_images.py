@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from facevalue import images
 from facevalue.errors import PictureError
 from facevalue.images import MAX_PIXELS, list_pictures, open_picture, open_reduced
 
@@ -129,6 +130,20 @@ CLEAR_PALETTE.putpalette([255, 0, 0] * 256)
 def test_modes(data: bytes, expected: tuple[int, ...]) -> None:
     pixel = open_picture(data)[0, 0]
     assert np.abs(pixel.astype(int) - expected).max() <= 2, pixel
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "CMYK"])
+def test_a_tall_picture_is_the_same_in_strips(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (70, 20, 4), dtype=np.uint8)
+    picture = Image.fromarray(noise, "CMYK") if mode == "CMYK" else Image.fromarray(noise, "RGBA").convert(mode)
+    if mode == "P":
+        picture.info["transparency"] = 3
+    whole = open_picture(picture)
+    monkeypatch.setattr(images, "STRIP_PX", 16)
+    assert (open_picture(picture) == whole).all()
+    if mode == "RGBA":
+        white = Image.new("RGBA", picture.size, "white")
+        assert (whole == np.asarray(Image.alpha_composite(white, picture).convert("RGB"))).all()
 
 
 def test_first_frame_of_an_animation() -> None:

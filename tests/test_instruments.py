@@ -350,7 +350,8 @@ def drums_at(value: float, count: int, rolling: bool) -> list[Wheel]:
 
 def steps_apart(joint: Joint, value: float) -> float:
     """Between a number and a true one in turns of the finest needle, in hundredths of a turn, the shorter way round."""
-    return abs((joint.steps - value * 100 + joint.modulus / 2) % joint.modulus - joint.modulus / 2)
+    modulus = 10 ** len(joint.digits)
+    return abs((joint.steps - value * 100 + modulus / 2) % modulus - modulus / 2)
 
 
 CARRIES = [0.0, 0.004, 0.999, 9.999, 99.99, 100.0, 529.998, 530.001, 899.995, 999.0, 999.999, 500.0, 450.5]

@@ -71,6 +71,10 @@ def test_a_child_goes_on_from_a_weight(tiny_weight: Path, tmp_path: Path, monkey
     still = TINY | {"steps": "1", "learning_rate": "1e-30"}
     with pytest.raises(SettingError, match=r"clocks/after-tiny goes on from a finished run of clocks/tiny"):
         training.run(after.name, {}, tmp_path / "shipped", resume=False, workers=0, start_from=Path("clock-1"))
+    for start in (tiny_weight, tiny_weight.parent):
+        with pytest.raises(SettingError, match=r"clocks/after-tiny with size_px=40 can't go on from clocks/tiny"):
+            larger = still | {"size_px": "40"}
+            training.run(after.name, larger, tmp_path / "larger", resume=False, workers=0, start_from=start)
     training.run(after.name, still, tmp_path / "run", resume=False, workers=0, start_from=tiny_weight)
     state = read_checkpoint(tmp_path / "run")
     of_run = read_checkpoint(tiny_weight.parent)

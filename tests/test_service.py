@@ -500,7 +500,18 @@ def test_says_what_can_be_read(client: TestClient) -> None:
         assert (
             client.get("/" + of["weight"]).content == (ROOT / f"src/facevalue/weights/{of['model']}.onnx").read_bytes()
         )
+        known = {"If-None-Match": client.get("/" + of["weight"]).headers["etag"]}
+        again = client.get("/" + of["weight"], headers=known)
+        assert (again.status_code, again.content) == (304, b"")  # megabytes, at each visit of the page
+        assert client.get("/" + of["weight"], headers={"If-None-Match": '"another"'}).status_code == 200
     assert client.get("/weights/tower.onnx").status_code == 404
+
+
+@pytest.mark.parametrize("origin", ["https://example.org/", "https://example.org/page", "example.org", "https://a b"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--cors", origin])
+    assert done.exit_code == 2
+    assert "is no origin; expected https://example.org" in done.output
 
 
 def test_lives_is_ready_and_counts() -> None:

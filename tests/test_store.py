@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -229,6 +230,35 @@ def test_readings_wait_in_the_spool(open_keeper: Open, tmp_path: Path) -> None:
     assert "unable to open database file; readings wait in " in said[0]
     assert "back after" in said[1]
     assert said[2].endswith("4 readings that waited stored")
+
+
+def test_what_waits_is_stored_a_part_at_a_time(open_keeper: Open, tmp_path: Path) -> None:
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    disk.mkdir()
+    keeper = open_keeper(str(disk / "readings.db"), tmp_path, [])
+    keeper.keep(record(0, 40))
+    disk.rename(away)
+    for minute in range(1, 5):
+        keeper.keep(record(minute, 40 + minute))
+    away.rename(disk)
+    for left in (3, 2):
+        keeper.drain(until=0.0)  # which is over: one all the same, so that it gets on
+        assert len(list(keeper._spool.lines())) == left
+    keeper.drain()
+    assert [number for number, *_ in numbers(str(disk / "readings.db"))] == [40, 41, 42, 43, 44]
+
+
+def test_an_older_table_gets_the_index_that_it_lacks(tmp_path: Path) -> None:
+    address = str(tmp_path / "readings.db")
+    store = Store(address)
+    store.add(record(0, 40))
+    with closing(sqlite3.connect(address)) as connection:
+        connection.execute("DROP INDEX readings_of_all_by_time")
+        connection.commit()
+    Store(address).add(record(1, 41))
+    with closing(sqlite3.connect(address)) as connection:
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT * FROM readings WHERE time >= 'x' ORDER BY time DESC")
+        assert "readings_of_all_by_time" in str(plan.fetchall())
 
 
 def test_postgresql_stops_and_starts(open_keeper: Open, tmp_path: Path) -> None:

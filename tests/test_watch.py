@@ -30,6 +30,7 @@ from servers import wait_until
 from test_imports import run_python
 
 from facevalue import camera
+from facevalue import snapshots as snapshots_module
 from facevalue.cli import main
 from facevalue.codecs.dial import Placed
 from facevalue.ending import Ending
@@ -185,6 +186,39 @@ def test_a_folder_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(PictureError, match="meter: can't be opened: Stale file handle"):
             list(source.shots(list))
     assert len(list(source.shots(list))) == 1
+
+
+def test_a_folder_that_can_not_be_listed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(Path("pictures"), "a.png", "004217", 0)
+    source = FolderSource(Path("pictures").absolute(), "meter", 60)
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+
+    with monkeypatch.context() as locked:
+        locked.setattr(os, "scandir", refuse)
+        with pytest.raises(PictureError, match="meter: can't be listed: Permission denied"):
+            list(source.shots(list))
+    assert os.scandir is scandir
+    assert len(list(source.shots(list))) == 1
+
+
+def test_what_is_remembered_of_a_picture_that_is_written_over_does_not_grow() -> None:
+    source = FolderSource(Path("pictures").absolute(), "meter", 60)
+    for number in range(5):
+        put(Path("pictures"), "a.png", f"00421{number}", number)
+        assert len(list(source.shots(list))) == 1
+    assert list(source.shots(list)) == []
+    assert (len(source._newest), len(source._met), source._identities) == (1, 1, set())
+
+
+def test_once_with_the_database_away_is_no_wrong_usage() -> None:
+    put(Path("pictures"), "a.png", "004217", 0)
+    Path("database").mkdir()
+    result = watch("pictures", "--once", "--db", "database")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "unable to open database file" in result.stderr
 
 
 def test_a_picture_too_long_for_a_jpeg_is_read_all_the_same() -> None:
@@ -401,6 +435,73 @@ def test_an_address_that_gives_no_picture(path: str, problem: str, snapshots: st
     assert result.stderr == f"http://{snapshots}/{path}: {problem}\n"
 
 
+class DigestCamera(BaseHTTPRequestHandler):
+    """A camera that asks for a password by digest; then it answers as it is told, and counts who showed one."""
+
+    answers: ClassVar[list[int]] = []
+    shown: ClassVar[int] = 0
+
+    def do_GET(self) -> None:
+        has_password = self.headers.get("Authorization", "").startswith("Digest ")
+        type(self).shown += has_password
+        status = self.answers.pop(0) if has_password and self.answers else 200 if has_password else 401
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Digest realm="camera", nonce="abc", algorithm=MD5, qop="auth"')
+        self.send_header("Content-Type", "image/png")
+        self.end_headers()
+        if status == 200:
+            draw_number("004217").save(self.wfile, "PNG")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def test_a_digest_camera_comes_back_and_is_shown_a_wrong_password_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DigestCamera)
+    threading.Thread(target=server.serve_forever).start()
+    monkeypatch.setattr(DigestCamera, "answers", [503] * 9 + [401] * 2)
+    monkeypatch.setattr(DigestCamera, "shown", 0)
+    asked = snapshots_module.Snapshots(f"http://me:s3cret@127.0.0.1:{server.server_port}/now", "camera")
+    try:
+        for status in [503] * 9 + [401] * 2:
+            with pytest.raises(PictureError, match=f"it answers {status}"):
+                asked.fetch()
+        assert DigestCamera.shown == 11  # once each time
+        assert asked.opened(asked.fetch()).shape == (64, 240, 3)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("http://a..b/now", "not a valid address"),
+        ("http://me:zähler@HOST/now", "user or password hold other than ASCII"),
+        ("http://HOST/zähler", "not a valid address"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(address: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DigestCamera)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        asked = snapshots_module.Snapshots(address.replace("HOST", f"127.0.0.1:{server.server_port}"), "camera")
+        assert problem in asked.trouble()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_time_that_is_stored_already_is_said(snapshots: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "slot_of", lambda when, every_seconds: "2026-11-21T12:00:00+00:00")
+    address = f"http://{snapshots}/now.jpg"
+    assert "stored already" not in watch(address, "--once").stderr
+    again = watch(address, "--once")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "of this time a reading is stored already; was the clock set back?" in again.stderr
+
+
 def test_a_camera_that_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     opens = [True, False, True]
 
@@ -474,6 +575,7 @@ def test_what_comes_round(reading: Reading, period: float | None) -> None:
         pytest.param([".", "--mqtt", "home"], "--mqtt: not the address of a broker"),
         pytest.param([".", "--mqtt", "mqtt://home", "--mqtt-topic", "a/#"], "--mqtt-topic 'a/#'"),
         pytest.param([".", "--digits", "3", "--decimals", "3"], "3 of 3 digits leave none before the point"),
+        pytest.param([".", "--mqtt", "mqtt://home", "--mqtt-discovery", "ha/#"], "--mqtt-discovery 'ha/#'"),
         pytest.param([".", "--every", "0"], "--every"),
         pytest.param([".", "--every", "nan"], "'nan' is no number"),
         pytest.param([".", "--max-per-hour", "nan"], "'nan' is no number"),

@@ -193,6 +193,46 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(browser: Browser, address:
     page.close()
 
 
+def test_a_picture_that_the_browser_cannot_show_is_read_as_a_whole(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    with Image.open(CLOCK) as clock:
+        clock.save(tmp_path / "clock.tiff")
+    page = open_page()
+    page.set_input_files("#file", tmp_path / "clock.tiff")
+    expect(page.locator("#value")).to_have_text("1:51")
+    expect(page.locator("#hint")).to_have_text("This browser can't show the picture; it is read as a whole.")
+    expect(page.locator("#overlay")).to_be_hidden()
+    page.set_input_files("#file", CLOCK)
+    expect(page.locator("#overlay")).to_be_visible()
+    expect(page.locator("#marks .dial")).to_have_count(1)
+
+
+def test_a_camera_that_goes_away_is_said(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    choose(page, "camera")
+    expect(page.locator("#value")).to_have_text("1:51")
+    page.evaluate(
+        """() => document.getElementById("video").srcObject.getVideoTracks()[0].dispatchEvent(new Event("ended"))"""
+    )
+    expect(page.get_by_role("alert")).to_have_text("The camera went away. Choose it again when it is back.")
+    expect(page.locator("#answer")).to_be_hidden()
+    choose(page, "picture")
+    choose(page, "camera")
+    expect(page.locator("#value")).to_have_text("1:51")
+
+
+def test_a_part_that_is_chosen_by_keys_is_told(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.set_input_files("#file", CLOCK)
+    expect(page.locator("#value")).to_have_text("1:51")
+    page.locator("#overlay").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#hint")).to_have_text("Read from 27% to 77% across, from 25% to 75% down.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#hint")).to_have_text("The whole picture is read.")
+
+
 AS_FIREFOX = """
 const { get } = Object.getOwnPropertyDescriptor(SVGSVGElement.prototype, "viewBox");
 Object.defineProperty(SVGSVGElement.prototype, "viewBox", {
@@ -305,6 +345,9 @@ def test_a_dial_is_read_on_its_scale(open_page: Callable[..., Page], place: str)
     page.locator("#low").fill("30")
     page.locator("#low").blur()
     expect(page.locator("#problem")).to_have_text("The scale needs two different numbers.")
+    page.locator("#high").fill("1e30")
+    page.locator("#high").blur()
+    expect(page.locator("#problem")).to_have_text("The scale's numbers are too large.")
 
 
 @pytest.mark.parametrize("place", ["server", "browser"])

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 DRAWN_PICTURES, DRAWN_EMPTY, DRAWN_SEED = 600, 0.2, 2_000_003
 LEAST_THRESHOLD = 0.5  # what is likelier wrong than right is never answered
-DRAWN_ROWS = ("printed", "segments", "dots", "drums")
 FOLDS = 5
 FEATURES = ("both", "first", "second", "dial")  # of clocks
 FEATURES_OF = {
@@ -120,8 +119,9 @@ def cross_validate(
     measured: NDArray[np.bool_],
     weight: NDArray[np.float64] | None = None,
     told: NDArray[np.bool_] | None = None,
-) -> dict[str, float]:
-    """Share answered, and of it right, where each fold is judged by a calibration that never saw it.
+) -> dict[str, float | None]:
+    """Share answered, and of it right (None where nothing is), where each fold is judged by a calibration that never
+    saw it.
 
     fit_on: takes the (N,) mask of what may be fitted.  fold: (N,) 0 .. FOLDS - 1.  measured: (N,) what is counted.
     weight: (N,) how much each counts, 1 where not given.  told: (N,) what may be answered, all where not given.
@@ -138,7 +138,7 @@ def cross_validate(
     share = float(counts[answered].sum() / counts[measured].sum())
     return {
         "answered": round(share, 4),
-        "right": round(float(np.average(right[answered], weights=counts[answered])), 4) if answered.any() else 0.0,
+        "right": round(float(np.average(right[answered], weights=counts[answered])), 4) if answered.any() else None,
         "count": int(measured.sum()),
         "folds": FOLDS,
     }
@@ -176,13 +176,12 @@ def draw_rows(frame_px: tuple[int, int], count: int) -> Iterator[tuple[NDArray[n
     A single digit's label is its place on its drum.
     """
     from facevalue.codecs.digits import shown, tenths
-    from facevalue.sources.digits import SHARES, DigitSource, draw_empty
+    from facevalue.sources.digits import DigitSource, draw_empty, drawn_shares
 
     rnd = Random(f"empty {DRAWN_SEED}")
     size_px = 2 * frame_px[0], 2 * frame_px[1]
     empty = round(DRAWN_EMPTY * count)
-    shares = tuple((name, SHARES[name]) for name in DRAWN_ROWS)  # those that need no data set
-    drawn = DigitSource(size_px=size_px, shares=shares).batch(DRAWN_SEED, 0, count - empty)
+    drawn = DigitSource(size_px=size_px, shares=drawn_shares()).batch(DRAWN_SEED, 0, count - empty)
     for picture, digits, row in zip(drawn.pictures, drawn.count.tolist(), drawn.places, strict=True):
         places = row[:digits]
         if np.isnan(places).any():
@@ -254,11 +253,11 @@ def calibrate_command(
 
     Each set counts the same; a fifth of the drawn pictures shows nothing, so whatever is read there is wrong.  The
     threshold is the lowest, from LEAST_THRESHOLD on, at which the answered pictures are right at least at ``accuracy``
-    (None: as is promised of the kind): of clocks those of the first set, of digits those of all sets, each counting
-    the same, but the drawn one.
+    (None: as is promised of the kind): of clocks those of the first set, of dials and digits those of all sets, each
+    counting the same, but the drawn one.
     only, without: columns and values, see ``labels.read_tables``.  scale: of the dials of the tables, which
     are read with its sweep and without; drawn ones have their own.
-    Raises LabelError, ModelError, MissingExtraError.
+    Raises LabelError, ModelError, MissingExtraError, SettingError for a shipped weight or a scale of what is no dial.
     """
     try:
         import onnx
@@ -346,6 +345,8 @@ def calibrate_command(
             file=sys.stderr,
         )
     where = tables[0] if manner.threshold_from_first else ", ".join(map(str, tables))
-    told_of = f"{where}, {FOLDS}-fold: answers {held_out['answered']:.1%}, of them right {held_out['right']:.1%}"
+    rightly = held_out["right"]
+    told_of = f"{where}, {FOLDS}-fold: answers {held_out['answered']:.1%}"
+    told_of += f", of them right {rightly:.1%}" if rightly is not None else ""
     print(f"{calibration.to_json()}\n{told_of}", file=sys.stderr)
     return calibration

@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import os
+import re
 import shlex
 import stat
 import sys
@@ -682,6 +683,7 @@ def watch(
     from facevalue.instruments.schema import load_instrument
     from facevalue.watch import Telling, watch_command
     from facevalue.watching.plausibility import Limits
+    from facevalue.watching.store import StoreGone
 
     check_instrument("crop", "decimals", "digits")
     instrument = None if instrument_file is None else load_instrument(instrument_file)
@@ -721,7 +723,7 @@ def watch(
             telling=telling,
             once=once,
         )
-    except PictureError as error:
+    except (PictureError, StoreGone) as error:
         click.echo(printable(str(error)), err=True)
         raise click.exceptions.Exit(1) from error
     if not all_kept:
@@ -762,6 +764,16 @@ def log(
 # ---- serve -----------------------------------------------------------------------------------------------------------
 
 
+def check_origins(ctx: click.Context, parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Origins as browsers send them; one with a slash at its end would never be met."""
+    for origin in origins:
+        if origin != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", origin) is None:
+            raise click.BadParameter(
+                f"{origin!r} is no origin; expected https://example.org, without a path", ctx, parameter
+            )
+    return origins
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0: all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
@@ -769,7 +781,13 @@ def log(
 @click.option("--threads", type=click.IntRange(1, 64), help="Pictures read at once.  [default: one a core]")
 @click.option("--model", "models", metavar="FILE", multiple=True, help="Read its kind with this weight file.")
 @click.option("--token-file", metavar="FILE", type=click.Path(path_type=Path), help="Ask for its token.")
-@click.option("--cors", metavar="ORIGIN", multiple=True, help="Let this site's pages ask, such as https://example.org.")
+@click.option(
+    "--cors",
+    metavar="ORIGIN",
+    multiple=True,
+    callback=check_origins,
+    help="Let this site's pages ask, such as https://example.org.",
+)
 @click.option("--max-body", default=20.0, show_default=True, type=Number(0.01, 1000), help="Megabytes.")
 @click.option("--max-pixels", default=50.0, show_default=True, type=Number(0.01, 120), help="Million.")
 @click.option("--max-files", default=16, show_default=True, type=click.IntRange(1, 1000), help="Of one request.")

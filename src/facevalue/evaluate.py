@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from facevalue.reader import Reader
 
 SECONDS_BEFORE_PROGRESS = 2.0
+PLOTS = ("risk_coverage.png", "confusion.png")
 ANEW = "\r\x1b[2K"  # begins the terminal's line again
 
 
@@ -84,8 +85,9 @@ def evaluate_command(
     scores = evaluate(reader, data, folder, model=name, only=only, without=without, span=span)
     sys.stdout.write(to_json(scores) if as_json else format_scores(scores))
     sys.stdout.flush()
-    pictures = "plots" if (folder / "confusion.png").is_file() else "plot"
-    print(f"scores, readings, sheet and {pictures} are in {folder}", file=sys.stderr)
+    plots = sum((folder / name).is_file() for name in PLOTS)
+    written = ("scores, readings and sheet", "scores, readings, sheet and plot", "scores, readings, sheet and plots")
+    print(f"{written[plots]} are in {folder}", file=sys.stderr)
     return scores
 
 
@@ -139,6 +141,9 @@ def evaluate(
             **_plot(kind, judged, title),
             "scores.json": to_json(scores).encode(),
         }
+        for name in PLOTS:
+            if name not in contents:  # of what was measured there before
+                (Path(out_dir) / name).unlink(missing_ok=True)
         _write_together(Path(out_dir), contents)
     return scores
 
@@ -168,8 +173,9 @@ def dataset_name(labels_csv: str | Path) -> str:
 def score(kind: Kind, judged: Sequence[Judged], *, data: str | Path, model: str) -> dict[str, Any]:
     """All scores of judged readings, ready for JSON.
 
-    What tells how far confidence can be trusted (`at_promised_accuracy`, `expected_calibration_error`, `reliability`,
-    `risk_coverage`) is of all rows, those without a digit among them, where whatever is read is wrong.
+    Of what tells how far confidence can be trusted `at_promised_accuracy` and `risk_coverage` are of all rows, those
+    that can't be read among them with confidence 0; `expected_calibration_error` and `reliability` are of those that
+    can. In all four whatever is read where there is nothing to read is wrong.
     """
     confidence = np.array([one.confidence for one in judged])
     right = np.array([one.right for one in judged])

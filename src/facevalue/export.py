@@ -56,11 +56,15 @@ class Exported(nn.Module):
 
 
 def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]:
-    """The network of a checkpoint, ready to read."""
-    recipe = Recipe.from_json(str(state["recipe"]))
-    codec = make_codec(recipe.codec)
-    network = make_network(recipe, codec)
-    network.load_state_dict(state["network"])  # type: ignore[arg-type]
+    """The network of a checkpoint, ready to read.  Raises ModelError for one of another version of the network."""
+    try:
+        recipe = Recipe.from_json(str(state["recipe"]))
+        codec = make_codec(recipe.codec)
+        network = make_network(recipe, codec)
+        network.load_state_dict(state["network"])  # type: ignore[arg-type]
+    except (SettingError, RuntimeError) as error:  # RuntimeError: parameters that don't fit the network
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"a run of another version of facevalue ({reason}); use that one, or train it anew") from error
     return recipe, codec, network.eval()
 
 
@@ -240,7 +244,8 @@ def check_parity(path: Path, source: Source, expected: Callable[[NDArray[np.uint
         allowed = PARITY[head.kind] * max(1.0, largest)
         if not difference <= allowed:  # nor NaN
             raise ModelError(
-                f"{path}: head {head.name!r} differs from what it is to be by {difference:.3g}, more than {allowed:.3g}"
+                f"head {head.name!r} of the file differs from what it is to be by {difference:.3g}, more than "
+                f"{allowed:.3g}, and is not written; its numbers may be too large for halves: train on at a lower rate"
             )
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, then put into it."""
+"""Files that are there whole or not at all, but for a loss of power: written beside their place, then put into it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from facevalue import training
 from facevalue.assembly import make_source
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.ending import ending_by_signal
-from facevalue.errors import FaceValueError, ModelError, SettingError
+from facevalue.errors import FaceValueError, ModelError
 from facevalue.export import trained_network
 from facevalue.runs import data_of, refuse_other_data
 from facevalue.scoring import Scored, score_held_out, scored_of
@@ -75,9 +75,8 @@ class Follower:
         state = read_checkpoint(run_dir)
         try:
             recipe, codec, network = trained_network(state)
-        except (SettingError, RuntimeError) as error:  # RuntimeError: parameters that don't fit the network
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"{run_dir}: a run of another version of facevalue ({reason})") from error
+        except ModelError as error:
+            raise ModelError(f"{run_dir}: {error}") from error
         pictures = recipe.hash(), str(state.get("data", ""))
         if self.scored is None or self.scored[0] != pictures:
             source = make_source(recipe, self.data or data_of(run_dir))

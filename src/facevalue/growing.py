@@ -18,21 +18,15 @@ STEM = 3  # modules of a trunk before its blocks: convolution, norm, rectifier
 BLOCKED = ("convnet", "rownet")  # networks whose trunk is that and blocks
 
 
-def grown(
-    trained: Mapping[str, Tensor], theirs: Recipe, recipe: Recipe, fresh: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """The parent's parameters and statistics by the names of the recipe's network, and fresh ones of blocks it adds.
-
-    trained, theirs: of the parent.  fresh: of the recipe's network before training, as ``state_dict`` gives them.
-    Raises SettingError where the networks differ in more than blocks that are added.
-    """
+def refuse_other_network(theirs: Recipe, recipe: Recipe) -> None:
+    """Raise SettingError where a recipe's network differs from its parent's in more than blocks that are added."""
     of_network = (
         *("kind", "codec", "network", "size_px", "width_px", "widths"),
         *("hidden", "squeeze", "channels", "kernel", "activations"),
     )
     others = [name for name in of_network if getattr(recipe, name) != getattr(theirs, name)]
     if theirs.blocks == recipe.blocks and not others:
-        return dict(trained)
+        return
     grows = len(theirs.blocks) == len(recipe.blocks) and all(
         mine >= before for mine, before in zip(recipe.blocks, theirs.blocks, strict=True)
     )
@@ -42,6 +36,19 @@ def grown(
             f"{recipe.name} with {differ} can't go on from {theirs.name}: expected its network"
             + (", or one that has more blocks in its stages" if recipe.network in BLOCKED else "")
         )
+
+
+def grown(
+    trained: Mapping[str, Tensor], theirs: Recipe, recipe: Recipe, fresh: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The parent's parameters and statistics by the names of the recipe's network, and fresh ones of blocks it adds.
+
+    trained, theirs: of the parent.  fresh: of the recipe's network before training, as ``state_dict`` gives them.
+    Raises SettingError where the networks differ in more than blocks that are added.
+    """
+    refuse_other_network(theirs, recipe)
+    if theirs.blocks == recipe.blocks:
+        return dict(trained)
     now_at = {place: index for index, place in enumerate(places_of(recipe.blocks))}
     moved = {f"trunk.{STEM + i}.": f"trunk.{STEM + now_at[place]}." for i, place in enumerate(places_of(theirs.blocks))}
     state = dict(fresh)

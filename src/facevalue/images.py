@@ -24,6 +24,7 @@ MAX_PIXELS = 120_000_000  # lets a 108-megapixel phone photo through; 360 MB onc
 ROUNDING = 1e-9  # of a homography's numbers that should be whole
 FAR = 1.15  # pixels of a picture for each one of the result from which it is antialiased before it is sampled
 ROW_STRETCH = 1.6
+STRIP_PX = 256  # height of what is converted at a time
 MIN_SIDE_PX = 8  # the smallest digit cells in use are 8 px; nothing smaller shows an instrument
 EXTENSIONS = (
     ".apng",
@@ -302,11 +303,16 @@ def _to_rgb(image: Image.Image) -> RGB:
         return _from_array(np.where(grey == clear, np.uint16(65535), grey), image.width * image.height)
     if image.mode == "F":
         raise PictureError("floating-point pixels have no known range; save it with 8 or 16 bits a channel")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return np.asarray(image)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP_PX):  # a large picture is not held three times
+        strip = image.crop((0, top, image.width, min(top + STRIP_PX, image.height)))
+        if image.has_transparency_data:
+            strip = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
+        rgb[top : top + strip.height] = np.asarray(strip.convert("RGB"))
+    return rgb
 
 
 def _from_array(array: NDArray[Any], max_pixels: int) -> RGB:

@@ -43,6 +43,10 @@ def restore(path: Path, source: Source | None = None) -> tuple[Recipe, dict[str,
     with torch.no_grad():
         for name, parameter in parameters.items():
             if name in values:
+                if values[name].size != parameter.numel():
+                    raise ModelError(
+                        f"{path}: {name!r} is of another version of facevalue, so it can't be trained further"
+                    )
                 parameter.copy_(torch.from_numpy(values[name]).reshape(parameter.shape))
             elif not any(name.startswith(norm + ".") for norm in normed):
                 raise ModelError(f"{path}: holds no {name!r}, so its network can't be trained further")
@@ -58,7 +62,10 @@ def restore(path: Path, source: Source | None = None) -> tuple[Recipe, dict[str,
 
 
 def read_file(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
-    """Values by parameter name, offsets of folded norms as ``<layer>.offset``, and the metadata of a weight file."""
+    """Values by parameter name, offsets of folded norms as ``<layer>.offset``, and the metadata of a weight file.
+
+    Raises MissingExtraError without onnx, ModelError for a file that ``facevalue export`` did not write.
+    """
     try:
         import onnx
         from onnx import numpy_helper

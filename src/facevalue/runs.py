@@ -8,6 +8,7 @@ runs/<recipe>-<hash>[-<digest of the pictures>]/
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
@@ -49,11 +50,13 @@ def matching_checkpoint(run_dir: Path, recipe: Recipe, source: Source) -> dict[s
     """The checkpoint to go on from.  Raises SettingError for that of another recipe or other data, ModelError."""
     state = read_checkpoint(run_dir)
     if state["recipe_hash"] != recipe.hash():
-        theirs, ours = json.loads(state["recipe"]), json.loads(recipe.to_json())
-        differ = [
-            f"{name}={theirs.get(name)}" for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)
-        ]
-        raise SettingError(f"{run_dir} holds a run with other settings: {', '.join(differ)}")
+        theirs = Recipe.from_json(state["recipe"])
+        names = [field.name for field in dataclasses.fields(recipe)]
+        differ = [f"{name}={getattr(theirs, name)}" for name in names if getattr(theirs, name) != getattr(recipe, name)]
+        raise SettingError(
+            f"{run_dir} holds a run with other settings: {', '.join(differ)}; give the same, or name another folder "
+            "with --out"
+        )
     refuse_other_data(run_dir, state, source)
     return state
 

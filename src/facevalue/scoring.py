@@ -44,7 +44,7 @@ def scored_of(source: Source, most: int) -> Scored:
 
 @torch.inference_mode()
 def score_held_out(network: nn.Module, codec: Codec, held_out: Batch, device: torch.device) -> dict[str, float]:
-    """The loss, and the metrics of evaluation, on pictures that training never sees."""
+    """The loss, and the batch's scores, of pictures to score on; the network is in the mode of training afterwards."""
     network.eval()
     outputs: dict[str, list[NDArray[np.float32]]] = collections.defaultdict(list)
     for part in to_tensor(held_out.pictures, device).split(128):  # type: ignore[no-untyped-call]

@@ -7,13 +7,28 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 from facevalue.errors import PictureError
 from facevalue.images import RGB, open_picture
 
-FETCH_SECONDS = 20.0  # from the first byte of a picture to its last
+FETCH_SECONDS = 20.0  # from asking for a picture to its last byte
 LARGEST_BYTES = 64_000_000  # of a picture
 INVALID = "not a valid address; check it"
+UNKNOWN_CHALLENGE = (
+    "its way of asking for the password is not known here, or user or password hold other than ASCII; set the camera "
+    "to Basic, or to Digest with MD5"
+)
+
+
+class Digest(urllib.request.HTTPDigestAuthHandler):
+    """Shows a password once for each request, as cameras lock who shows a wrong one again and again."""
+
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """Answer a challenge. Raises HTTPError where the password has been refused, but for an outlived nonce."""
+        if req.has_header("Authorization") and "stale=true" not in headers.get("WWW-Authenticate", "").lower():
+            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
+        return super().http_error_401(req, fp, code, msg, headers)
 
 
 class Snapshots:
@@ -34,9 +49,8 @@ class Snapshots:
         if parts.username is not None:
             user, password = urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
             passwords.add_password(None, self._address, user, password)
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords)
-        )
+        self._digest = Digest(passwords)
+        self._opener = urllib.request.build_opener(self._digest, urllib.request.HTTPBasicAuthHandler(passwords))
 
     def trouble(self) -> str:
         """Why the address gives no picture, "" where it gives one."""
@@ -49,6 +63,7 @@ class Snapshots:
     def fetch(self) -> bytes:
         """The newest picture's bytes. Raises PictureError."""
         until = time.monotonic() + FETCH_SECONDS
+        self._digest.reset_retry_count()  # else it shows no password any more after some failures
         try:
             with self._opener.open(self._address, timeout=FETCH_SECONDS / 4) as answer:
                 kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
@@ -57,10 +72,10 @@ class Snapshots:
                 data = b""
                 while part := answer.read1(1 << 16):
                     data += part
-                    if len(data) > LARGEST_BYTES or time.monotonic() > until:
-                        raise PictureError(
-                            f"the picture does not end after {len(data)} bytes and {FETCH_SECONDS:.0f} s", self.name
-                        )
+                    if len(data) > LARGEST_BYTES:
+                        raise PictureError(f"the picture does not end after {len(data)} bytes", self.name)
+                    if time.monotonic() > until:
+                        raise PictureError(f"the picture does not end after {FETCH_SECONDS:.0f} s", self.name)
                 return data
         except urllib.error.HTTPError as error:
             raise PictureError(f"it answers {error.code} {error.reason}", self.name) from error
@@ -70,8 +85,10 @@ class Snapshots:
             raise PictureError(INVALID, self.name) from error
         except (OSError, http.client.HTTPException) as error:
             raise PictureError(f"can't be reached ({str(error) or type(error).__name__})", self.name) from error
-        except ValueError as error:
-            raise PictureError(INVALID, self.name) from error
+        except ValueError as error:  # of a host that can't be, or of how urllib meets a challenge
+            is_host = isinstance(error, UnicodeError) and not isinstance(error, UnicodeEncodeError)
+            problem = INVALID if is_host or not self._address.isascii() else UNKNOWN_CHALLENGE
+            raise PictureError(problem, self.name) from error
 
     def opened(self, data: bytes) -> RGB:
         """The picture, (H, W, 3) uint8. Raises PictureError."""

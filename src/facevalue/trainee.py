@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facevalue.codecs import Codec
+from facevalue.errors import ModelError
 from facevalue.losses import total_loss
 from facevalue.plateau import Plateau
 from facevalue.precision import autocast
@@ -108,10 +109,16 @@ class Trainee:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Become what ``state`` gave, of the same recipe."""
-        self.network.load_state_dict(state["network"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+        """Become what ``state`` gave, of the same recipe.  Raises ModelError for that of another version."""
+        try:
+            self.network.load_state_dict(state["network"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+        except (RuntimeError, ValueError) as error:  # parameters that don't fit
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"its checkpoint is of another version of facevalue ({reason}); use that one, or train it anew"
+            ) from error
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and "cuda_rng" in state:  # what dropout draws from there
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)

@@ -23,7 +23,7 @@ from facevalue.codecs import make_codec
 from facevalue.ending import ending_by_signal
 from facevalue.errors import DivergedError, SettingError, StoppedError, WorkerKilledError
 from facevalue.feeding import batches
-from facevalue.growing import grown
+from facevalue.growing import grown, refuse_other_network
 from facevalue.memory import keep_freed_memory
 from facevalue.networks.pretrained import load_pretrained
 from facevalue.networks.records import Prepared
@@ -211,7 +211,7 @@ def take_over(trainee: Trainee, start_from: str | Path | None, source: Source) -
         )
         raise SettingError(f"{recipe.name} {wanted}")
     weight, folder = None, Path(start_from)
-    if folder.is_dir():
+    if (folder / FILE_NAME).is_file():
         state = read_checkpoint(folder)
         theirs, step, seconds = Recipe.from_json(state["recipe"]), int(state["step"]), float(state["seconds"])
         ancestry, trained, finished = state.get("ancestry", []), state["network"], is_finished(state)
@@ -226,6 +226,7 @@ def take_over(trainee: Trainee, start_from: str | Path | None, source: Source) -
             f"{start_from} holds step {step} of {theirs.steps} of {theirs.name}; "
             f"{recipe.name} goes on from a finished run of {recipe.parent}"
         )
+    refuse_other_network(theirs, recipe)  # before its network is run on other pictures
     if weight is not None:
         trained = restore(weight, source)[2].state_dict()
     trainee.network.load_state_dict(grown(trained, theirs, recipe, trainee.network.state_dict()))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from facevalue.watching.mqtt import Publisher
 
 SHORTEST_EXPIRY_SECONDS = 600
+LAST_SECONDS = 10.0  # for storing what waits, once the end is asked for; the rest waits in the spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def watch_command(
         if not once:
             say(f"{watched.name}: read every {every_seconds:g} s into {store.name}")
         run(watched, watch, keeper, publisher, ending, once)
-        keeper.drain()
+        keeper.drain(until=time.monotonic() + LAST_SECONDS if ending.asked else math.inf)
         if keeper.unsaved:
             say(f"{keeper.unsaved} readings are lost: neither the database nor the spool could be written")
         elif keeper.is_behind:
@@ -192,6 +193,7 @@ def make_publisher(telling: Telling, is_number: bool, limits: Limits, expiry_sec
     from facevalue.watching.mqtt import Publisher, Sensor, check_topic, parse_broker
 
     usual = None if not is_number else "total_increasing" if limits.rises else "measurement"
+    prefix = telling.discovery.strip("/")
     sensor = Sensor(
         topic=check_topic(telling.topic),
         name=telling.name,
@@ -199,7 +201,7 @@ def make_publisher(telling: Telling, is_number: bool, limits: Limits, expiry_sec
         unit=telling.unit,
         device_class=telling.device_class,
         state_class=telling.state_class or usual,
-        discovery=telling.discovery.strip("/"),
+        discovery=check_topic(prefix, "--mqtt-discovery") if prefix else "",
         expiry_seconds=None if expiry_seconds is None else round(expiry_seconds),
     )
     return Publisher(parse_broker(telling.address, telling.password_file), sensor, say, telling.ca_file)
@@ -215,14 +217,18 @@ def run(
 ) -> None:
     """Round after round until the source has ended or ending is asked."""
     trouble = Backoff()
-    complaint = ""
+    complaint, is_twice = "", False
     while not ending.asked and not source.has_ended:
         try:
             for shot in source.shots(lambda: keeper.pictures(source.name)):
-                handle(watch.read(shot), keeper, publisher)
+                is_new = handle(watch.read(shot), keeper, publisher)
+                if not is_new and not source.waits and not is_twice:
+                    say(f"{source.name}: of this time a reading is stored already; was the clock set back?")
+                is_twice = not is_new
                 while source.waits and keeper.unsaved and not ending.asked:  # its pictures keep better where they are
                     wait(keeper.backoff.seconds_left(), keeper, ending)
-                keeper.drain(ending)
+                if source.waits:  # others would miss a slot meanwhile
+                    keeper.drain(ending)
                 if ending.asked:
                     break
         except (PictureError, StoreGone) as error:
@@ -248,22 +254,23 @@ def wait(seconds: float, keeper: Keeper, ending: Ending) -> None:
     """Pause, and store what waits as soon as the database is back."""
     until = time.monotonic() + seconds
     while not ending.asked:
-        keeper.drain(ending)
+        keeper.drain(ending, until)
         left = until - time.monotonic()
         if left <= 0:
             return
         ending.pause(min(left, max(keeper.backoff.seconds_left(), 0.1)) if keeper.is_behind else left)
 
 
-def handle(record: Record, keeper: Keeper, publisher: Publisher | None) -> None:
-    """Keep a reading, then say and tell it: what is told is safe."""
+def handle(record: Record, keeper: Keeper, publisher: Publisher | None) -> bool:
+    """Keep a reading, then say and tell it: what is told is safe.  Returns whether it is new."""
     verdict, is_new = keeper.keep(record)
     if not is_new:
-        return
+        return False
     if verdict is None:
         show(f"{record.time.astimezone().isoformat(' ', 'seconds')}  {record.value}  (to be judged later)")
-        return
+        return True
     entry = entry_of(record, verdict)
     show(line_of(entry))
     if publisher is not None:
         publisher.publish(entry)
+    return True

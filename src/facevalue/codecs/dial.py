@@ -193,7 +193,10 @@ class Eccentricity:
     @classmethod
     def from_json(cls, text: str) -> Eccentricity:
         """What ``to_json`` wrote. Raises ValueError or TypeError for anything else."""
-        return cls(**{name: float(value) for name, value in json.loads(text).items()})
+        numbers = json.loads(text)
+        if not isinstance(numbers, dict):
+            raise ValueError(f"{text}: no shift, sine and cosine")
+        return cls(**{name: float(value) for name, value in numbers.items()})
 
 
 UPRIGHT = upright_prior()

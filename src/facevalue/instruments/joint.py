@@ -65,14 +65,12 @@ class Wheel:
 class Joint:
     """The number that all wheels agree on best.
 
-    steps: the number in hundredths of the finest wheel's turn, and below ``modulus``, where the coarsest wheel has
-    done a turn.  digits: its digits from the coarsest to the hundredth, None for one that can't be told.  probability:
-    that the number is right, within half of the finest wheel's digit.  others: other numbers, in steps, with theirs,
-    best first.
+    steps: the number in hundredths of the finest wheel's turn.  digits: its digits from the coarsest to the hundredth,
+    None for one that can't be told.  probability: that the number is right, within half of the finest wheel's digit.
+    others: other numbers, in steps, with theirs, best first.
     """
 
     steps: int
-    modulus: int
     digits: tuple[int | None, ...]
     probability: float
     others: tuple[tuple[int, float], ...]
@@ -94,11 +92,9 @@ def decode_wheels(wheels: Sequence[Wheel]) -> Joint:
     shares /= shares.sum()
 
     best = refined(values, shares, float(values[scores.argmax()]), modulus)
-    count = TOLD_PARTS * round(modulus)
-    steps = round(best * TOLD_PARTS) % count
+    steps = round(best * TOLD_PARTS) % (TOLD_PARTS * round(modulus))
     return Joint(
         steps=steps,
-        modulus=count,
         digits=told_digits(values, shares, steps, len(wheels)),
         probability=near_right(values, shares, steps, modulus),
         others=runners_up(values, shares, best, modulus),

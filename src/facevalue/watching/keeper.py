@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -97,8 +98,11 @@ class Keeper:
         self._note(verdict.good)
         return verdict, True
 
-    def drain(self, ending: Ending | None = None) -> None:
-        """Store what waits, where the next attempt is due; without ``ending`` at once, and to its end."""
+    def drain(self, ending: Ending | None = None, until: float = math.inf) -> None:
+        """Store what waits, where the next attempt is due; without ``ending`` at once, and to its end.
+
+        until: time.monotonic() at which to leave the rest for later.
+        """
         if not self.is_behind or (ending is not None and self.backoff.seconds_left()):
             return
         self._empty_memory()
@@ -110,9 +114,9 @@ class Keeper:
                 else:
                     stored += self._store_late(record)
                 self._spool.take(end)
-                if ending is not None and ending.asked:
+                if (ending is not None and ending.asked) or time.monotonic() > until:
                     break
-            while self._memory and not self._spool:
+            while self._memory and not self._spool and time.monotonic() <= until:
                 stored += self._store_late(self._memory[0])
                 self._memory.popleft()
         except StoreGone as error:

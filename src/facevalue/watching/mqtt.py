@@ -115,10 +115,10 @@ def parse_broker(address: str, password_file: Path | None = None) -> Broker:
     return Broker(parts.hostname, port or usual_port, tls, user, password)
 
 
-def check_topic(topic: str) -> str:
-    """A topic that can be published to. Raises FaceValueError."""
+def check_topic(topic: str, option: str = "--mqtt-topic") -> str:
+    """A topic that can be published to. Raises FaceValueError, naming the option."""
     if not topic or topic != topic.strip("/") or re.search(r"[+#$\0\s]", topic) or len(topic) > 200:
-        raise FaceValueError(f"--mqtt-topic {topic!r}: expected words with / between them, such as facevalue/water")
+        raise FaceValueError(f"{option} {topic!r}: expected words with / between them, such as facevalue/water")
     return topic
 
 
@@ -200,7 +200,8 @@ class Publisher:
         self._complaint = ""
 
     def _fail_to_connect(self, client: Client, data: object) -> None:
-        self._complain("can't be reached")
+        hint = ", or its certificate is not known: --mqtt-ca FILE" if self._broker.tls else ""
+        self._complain(f"can't be reached{hint}")
 
     def _miss(
         self, client: Client, data: object, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None

@@ -13,6 +13,7 @@ from PIL import Image
 from facevalue.errors import FaceValueError
 from facevalue.files import write_picture
 from facevalue.images import RGB
+from facevalue.texts import plain
 from facevalue.watching.sources import Shot
 
 IN_DATABASE = "db"
@@ -46,7 +47,7 @@ class Album:
         except OSError as error:
             say(f"{place}: the picture is not kept ({error.strerror or error})")
             return None, None
-        return str(place), None
+        return plain(str(place)), None
 
 
 def make_album(text: str | None) -> Album:

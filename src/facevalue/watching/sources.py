@@ -74,6 +74,7 @@ def open_source(
     """
     if begins is not None and not os.path.isfile(text):
         raise FaceValueError(f"--begins says when a video begins; {name_source(text)} is none")
+    name = None if name is None else plain(name)
     number = camera_number(text)
     if number is not None:
         return CameraSource(number, name or name_source(number), every_seconds, ending)
@@ -129,7 +130,8 @@ class FolderSource:
     def __init__(self, path: Path, name: str, every_seconds: float) -> None:
         self._path, self.name, self._every_seconds = path, name, every_seconds
         self._met: dict[str, tuple[int, int]] = {}  # size and time of change of each file that was read
-        self._identities: set[str] | None = None  # None until the database was asked
+        self._identities: set[str] | None = None  # of what was stored at the start; None until the database was asked
+        self._newest: dict[str, str] = {}  # identity of what was read last of each file
         self._due = 0.0
 
     def shots(self, stored: Stored) -> Generator[Shot, None, None]:
@@ -138,14 +140,15 @@ class FolderSource:
         if self._identities is None:
             self._identities = self._recall(stored(), files)
         self._met = {name: met for name, met in self._met.items() if name in files}
+        self._newest = {name: identity for name, identity in self._newest.items() if name in files}
         new = [name for name, status in files.items() if self._met.get(name) != changed(status)]
         for name in sorted(new, key=lambda name: (files[name].st_mtime_ns, name)):
             shot = self._read(name, files[name])
             if shot is None:
                 continue
-            if shot.identity not in self._identities:
+            if shot.identity not in self._identities and self._newest.get(name) != shot.identity:
                 yield shot
-                self._identities.add(shot.identity)
+                self._newest[name] = shot.identity
             if shot.picture_hash != NOTHING_READ:  # else a disk or a right may be back later
                 self._met[name] = changed(files[name])
 
@@ -167,7 +170,12 @@ class FolderSource:
             return {self._path.name: status}
         if not stat.S_ISDIR(status.st_mode):
             raise PictureError("it is gone", self.name)
-        for folder, folders, names in os.walk(self._path):
+
+        def refuse(error: OSError) -> None:
+            if error.filename == os.fspath(self._path):  # one below may come and go
+                raise PictureError(f"can't be listed: {error.strerror}", self.name) from error
+
+        for folder, folders, names in os.walk(self._path, onerror=refuse):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:

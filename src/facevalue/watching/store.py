@@ -128,6 +128,7 @@ READINGS = sa.Table(
     sa.Column("picture", sa.LargeBinary),
     sa.UniqueConstraint("source", "identity", name="readings_once"),
     sa.Index("readings_by_time", "source", "time"),
+    sa.Index("readings_of_all_by_time", "time"),
 )
 ENTRY_COLUMNS = [READINGS.c[name] for name in Entry.__slots__]
 
@@ -214,6 +215,8 @@ class Store:
                     if self._engine.dialect.name == "sqlite":
                         connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # a reader does not hold up the writer
                     TABLES.create_all(connection)
+                    for index in READINGS.indexes:  # one that an older version's table lacks
+                        index.create(connection, checkfirst=True)
                     connection.commit()
                 self._is_ready = True
             with self._engine.begin() as connection:

@@ -19,6 +19,7 @@ const BETWEEN_MS = 200; // from one reading of the camera or the pen to the next
 const AFTER_PROBLEM_MS = 3000; // the same, where the last one could not be read
 const CAMERA_PX = 960; // longest side of what is read from the camera
 const PART_PX = 2048; // and of a part of a picture
+const [LEAST_RANGE, LARGEST] = [1e-12, 1e15]; // of the numbers of a scale
 const LARGE = 1_000_000; // pixels; a part with more is sent as JPEG, which is a fraction of a PNG
 const HINTS = {
   picture: "Drag over the picture to read only a part of it.",
@@ -31,10 +32,14 @@ const PRIVACY = {
 };
 
 const service = new Service(new URL("./", document.baseURI));
-const camera = new Camera(video);
+const camera = new Camera(video, () => {
+  arrange();
+  showMarks({});
+  showProblem("The camera went away. Choose it again when it is back.");
+});
 const pad = new Pad(element("pad"), () => readSoon());
 const history = new History(service);
-const region = new Region(overlay, element("whole"), () => readSoon());
+const region = new Region(overlay, element("whole"), () => readSoon(), (text) => (element("hint").textContent = text));
 
 let kinds = new Map(); // entries of /v1/kinds by their kind; none before the service has answered
 let file = null; // the picture that was chosen
@@ -60,6 +65,7 @@ function take() {
   }
   if (source() === "camera") {
     if (camera.stream === null || video.videoWidth === 0) return null;
+    if (document.hidden) return null; // nobody looks
     return cutOut(video, video.videoWidth, video.videoHeight, CAMERA_PX, "image/jpeg");
   }
   if (file === null) return null;
@@ -136,9 +142,11 @@ async function readNow() {
 // What directions mean on the dial, as the fields say: low, high, and the sweep as text, "" where it is seen.
 function dialScale() {
   const { low, high, sweep } = choices.elements;
-  if (!low.checkValidity() || !high.checkValidity() || low.valueAsNumber === high.valueAsNumber) {
+  const [from, to] = [low.valueAsNumber, high.valueAsNumber];
+  if (!low.checkValidity() || !high.checkValidity() || Math.abs(to - from) < LEAST_RANGE) {
     throw new Problem("The scale needs two different numbers.");
   }
+  if (Math.max(Math.abs(from), Math.abs(to)) > LARGEST) throw new Problem("The scale's numbers are too large.");
   return { low: low.valueAsNumber, high: high.valueAsNumber, sweep: sweep.value };
 }
 
@@ -210,7 +218,9 @@ function arrange() {
   picture.hidden = !hasPicture;
   video.hidden = from !== "camera";
   element("pad").hidden = from !== "pad";
+  overlay.toggleAttribute("hidden", hasPicture && picture.complete && picture.naturalWidth === 0);
   overlay.classList.toggle("still", from === "pad");
+  overlay.setAttribute("aria-hidden", String(from === "pad"));
   overlay.setAttribute("tabindex", from === "pad" ? "-1" : "0");
   element("another").hidden = !hasPicture;
   element("undo").hidden = element("clear").hidden = from !== "pad";
@@ -258,6 +268,12 @@ function guide() {
 // ---- wiring ----
 
 picture.addEventListener("load", () => setView(picture.naturalWidth, picture.naturalHeight));
+picture.addEventListener("error", () => {
+  if (file === null) return;
+  region.set(null);
+  overlay.toggleAttribute("hidden", true);
+  element("hint").textContent = "This browser can't show the picture; it is read as a whole.";
+});
 choices.addEventListener("submit", (event) => event.preventDefault());
 choices.addEventListener("change", ({ target }) => {
   if (target.name === "source") changeSource();
@@ -309,6 +325,9 @@ function takeOver(data) {
 }
 
 window.addEventListener("pagehide", () => camera.stop());
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && source() === "camera") changeSource(); // back from another page
+});
 
 // What the service reads, and what it has: asked once, and again where there was no answer.
 function learn() {
@@ -325,7 +344,7 @@ async function ask() {
   element("token-field").hidden = !what.token_wanted;
   const inBrowser = [...choices.elements.place].find(({ value }) => value === "browser");
   inBrowser.disabled = !what.in_browser;
-  if (!what.in_browser) inBrowser.parentElement.title = "Needs: facevalue serve --fetch-web";
+  element("not-here").hidden = what.in_browser;
   if (what.log) history.begin();
   arrange();
 }

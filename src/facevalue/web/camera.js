@@ -1,8 +1,10 @@
 // The camera: its live picture in a video element.
 
 export class Camera {
-  constructor(video) {
+  // lost: called when the camera goes away by itself.
+  constructor(video, lost) {
     this.video = video;
+    this.lost = lost;
     this.stream = null;
     this.wanted = 0;
   }
@@ -27,6 +29,11 @@ export class Camera {
       return false;
     }
     this.stream = stream;
+    stream.getVideoTracks()[0].addEventListener("ended", () => { // unplugged, or not allowed any more
+      if (this.stream !== stream) return;
+      this.stop();
+      this.lost();
+    });
     this.video.srcObject = stream;
     try {
       await this.video.play();

@@ -8,12 +8,13 @@ const within = (value, least, most) => Math.min(Math.max(value, least), most);
 
 export class Region {
   // overlay: the SVG element that lies over the picture.  whole: the button that takes the whole picture.
-  // changed: called after each change by hand.
-  constructor(overlay, whole, changed) {
+  // changed: called after each change by hand.  tell: is told in words where it lies after one by keys.
+  constructor(overlay, whole, changed, tell) {
     this.overlay = overlay;
     this.whole = whole;
     this.rect = overlay.querySelector("#region");
     this.changed = changed;
+    this.tell = tell;
     this.shape = null; // {x, y, width, height}, shares of the picture
     this.start = null;
     overlay.addEventListener("pointerdown", (event) => this.begin(event));
@@ -79,8 +80,16 @@ export class Region {
     else if (step === undefined) return;
     else this.set(moved(this.shape ?? { x: 0.25, y: 0.25, width: 0.5, height: 0.5 }, step, event.shiftKey));
     event.preventDefault();
+    this.tell(inWords(this.shape));
     this.changed();
   }
+}
+
+function inWords(shape) {
+  if (shape === null) return "The whole picture is read.";
+  const percent = (share) => Math.round(100 * share);
+  const { x, y, width, height } = shape;
+  return `Read from ${percent(x)}% to ${percent(x + width)}% across, from ${percent(y)}% to ${percent(y + height)}% down.`;
 }
 
 function moved({ x, y, width, height }, [right, down], sizing) {

@@ -37,12 +37,17 @@ export class Service {
   }
 
   async ask(address, { headers = {}, ...options } = {}) {
+    if (!/^[\x21-\x7e]*$/.test(this.token)) throw new Problem("The token holds signs that no token has; copy it again.", 401);
     const shown = this.token ? { Authorization: `Bearer ${this.token}` } : {};
     let answer;
     try {
       answer = await fetch(new URL(address, this.base), { ...options, headers: { ...headers, ...shown } });
     } catch {
       throw new Problem("The service does not answer. Is it still running?");
+    }
+    if (answer.status === 401) {
+      const problem = this.token ? "That is not the token of this service." : "This service asks for its token: enter it above.";
+      throw new Problem(problem, 401);
     }
     if (!answer.ok) throw new Problem(await problemOf(answer), answer.status);
     return answer;

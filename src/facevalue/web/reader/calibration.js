@@ -8,3 +8,15 @@ export function confidenceOf({ weights, features }, seen) {
   });
   return 1 / (1 + Math.exp(-Math.min(Math.max(score, -30), 30)));
 }
+
+export const RUNNERS_UP = 9;
+
+// Runners-up, likeliest first, each with its part of what the reading leaves, as shared_out of reading.py.
+export function sharedOut(others, confidence, joint) {
+  const sum = others.reduce((total, [, share]) => total + share, 0);
+  const spare = (1 - confidence) / Math.max(sum, 1 - joint, 1e-6);
+  return [...others]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, RUNNERS_UP)
+    .map(([value, share]) => ({ value, confidence: Math.min(spare * share, confidence) }));
+}

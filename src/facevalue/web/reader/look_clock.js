@@ -1,7 +1,7 @@
 // How a clock is looked at, as look_clock.py: the whole picture, nearer where the dial is small in it, then the dial
 // straightened by what was seen.
 
-import { confidenceOf } from "./calibration.js";
+import { RUNNERS_UP, confidenceOf, sharedOut } from "./calibration.js";
 import {
   candidates, decodeClock, formatTime, joinClocks, likeliestMinutes, massNear, twelveDegrees,
 } from "./clock.js";
@@ -9,7 +9,6 @@ import { diagonal, multiply, roundHalfEven, warp, wholePicture } from "./picture
 import { goNearer, isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.78;
-const RUNNERS_UP = 9;
 const SURE = 0.9;
 const UPRIGHT_DEGREES = 10;
 const SECOND_HAND_SEEN = 0.2;
@@ -57,16 +56,12 @@ function features({ first, second, both }) {
 export function makeReading(weight, seen, scale) {
   const [[minutes, mass], ...others] = candidates(seen.both, RUNNERS_UP + 1);
   const confidence = confidenceOf(weight.calibration, features(seen));
-  const sum = others.reduce((total, [, share]) => total + share, 0);
-  const spare = (1 - confidence) / Math.max(sum, 1 - mass, 1e-6);
   return {
     value: formatTime(minutes),
     number: Number(minutes.toFixed(2)) % 720,
     confidence,
     uncertain: confidence < weight.calibration.threshold,
-    alternatives: others.map(([other, share]) => ({
-      value: formatTime(other), confidence: Math.min(spare * share, confidence),
-    })),
+    alternatives: sharedOut(others.map(([other, share]) => [formatTime(other), share]), confidence, mass),
     marks: placeMarks(seen, minutes, scale),
   };
 }

@@ -1,7 +1,7 @@
 // How a dial is looked at, as look_dial.py: the whole picture, nearer where the dial is small in it, then the dial
 // straightened by what was seen.
 
-import { confidenceOf } from "./calibration.js";
+import { RUNNERS_UP, confidenceOf } from "./calibration.js";
 import {
   ENDS_REACH_DEGREES, decimalsOf, decodeDial, degreesBeyond, directions, isFull, joinDials, makeScale, massNear, placeScale,
   setRight, textOf, valueAt,
@@ -11,7 +11,6 @@ import { diagonal, multiply, warp, wholePicture } from "./pictures.js";
 import { goNearer, isStraight, poseMatrix } from "./pose.js";
 
 const FILL = 0.9;
-const RUNNERS_UP = 9;
 const SURE = 0.9;
 const SURE_REACH_DEGREES = 7.2;
 const OFF_DEGREES = 15;

@@ -1,7 +1,7 @@
 // How a row of digits is looked at, as look_row.py: as it is, where that leaves doubt once more, straightened, and a row
 // that is doubtful still in four more cuts.
 
-import { confidenceOf } from "./calibration.js";
+import { confidenceOf, sharedOut } from "./calibration.js";
 import { MOST_DIGITS, decodeRow, joinRows, numberOf, readRow, textOf, withPoint } from "./digits.js";
 import { diagonal, fitRow, multiply, warp, wholeRow } from "./pictures.js";
 
@@ -12,7 +12,6 @@ const DIGITS_SHARE = 0.72;
 const BESIDE_PX = 24;
 const STEP_PX = 8;
 const ROOM = 0.35;
-const RUNNERS_UP = 9;
 
 export const CODEC = "digits/row";
 export const ENOUGH_PX = 96;
@@ -154,12 +153,7 @@ export function makeReading(weight, seen, scale) {
   if (value.includes("?") && number.digits.length) {
     others.unshift([withPoint(number.digits, number.pointAfter), number.joint]); // the best guess
   }
-  const sum = others.reduce((total, [, share]) => total + share, 0);
-  const spare = (1 - confidence) / Math.max(sum, 1 - number.joint, 1e-6);
-  const alternatives = others
-    .map(([other, share]) => ({ value: other, confidence: Math.min(spare * share, confidence) }))
-    .sort((a, b) => b.confidence - a.confidence)
-    .slice(0, RUNNERS_UP);
+  const alternatives = sharedOut(others, confidence, number.joint);
   const overfull = belief.total > MOST_DIGITS + 0.5;
   return {
     value,
