@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facevalue.codecs import make_codec
-from facevalue.codecs.clock import BINS, HALF_MINUTES, POSE_NUMBERS, format_time, parse_time
+from facevalue.codecs.clock import BINS, HALF_MINUTES, format_time, parse_time
 from facevalue.codecs.needles import (
     decode_turned_pair,
     local_direction,
@@ -21,7 +21,7 @@ from facevalue.codecs.needles import (
     rotations,
     soft_circle,
 )
-from facevalue.codecs.pose import pose_matrix
+from facevalue.codecs.pose import POSE_NUMBERS, pose_matrix
 from facevalue.errors import SettingError
 from facevalue.sources.camera import Pose
 

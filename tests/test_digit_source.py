@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from facevalue.codecs.digits import DigitRow, RowBelief, shown, tenths
+from facevalue.codecs.digits import MOST_DIGITS, DigitRow, RowBelief, shown, tenths
 from facevalue.errors import FaceValueError, LabelError
 from facevalue.images import fit_row
 from facevalue.recipes import find_recipe
@@ -42,7 +42,7 @@ from facevalue.sources.digits import (
     roughened,
     with_flag,
 )
-from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, THINNEST, Row
+from facevalue.sources.lettering import HEIGHT, THINNEST, Row
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = os.environ.get("FACEVALUE_DATA")

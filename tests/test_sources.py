@@ -25,9 +25,10 @@ from PIL import Image
 
 from facevalue.cli import main
 from facevalue.codecs.clock import format_time, parse_time
+from facevalue.codecs.pose import POSE_NUMBERS
 from facevalue.errors import FaceValueError
 from facevalue.metrics import minutes_apart
-from facevalue.sources import camera, hands, paint
+from facevalue.sources import hands, paint
 from facevalue.sources.camera import Pose
 from facevalue.sources.clocks import (
     RADIUS,
@@ -110,7 +111,7 @@ def test_sizes(size_px: int, reason: str) -> None:
     assert (batch.pictures.reshape(8, -1).std(axis=1) > 1).all()  # not one of them is blank
     assert {name: values.shape for name, values in batch.labels().items()} == {
         **dict.fromkeys(("seconds", "hour", "minute", "second", "twelve"), (8,)),
-        "pose": (8, camera.POSE_NUMBERS),
+        "pose": (8, POSE_NUMBERS),
     }
 
 

@@ -26,6 +26,7 @@ from facevalue.codecs import make_codec
 from facevalue.codecs.clock import format_time
 from facevalue.codecs.dial import Eccentricity, Scale
 from facevalue.codecs.digits import RowBelief
+from facevalue.codecs.pose import POSE_NUMBERS
 from facevalue.errors import LabelError, ModelError, SettingError
 from facevalue.export import export, trained_network
 from facevalue.images import whole_picture
@@ -61,7 +62,7 @@ def clocks_of_one_face(count: int, size_px: int = 112) -> ClockBatch:
     hand_set, wall = make_hands(rnd, face), paint.make_wall(rnd, size_px)
     pictures = np.zeros((count, size_px, size_px, 3), np.uint8)
     unknown = np.full((5, count), np.nan, dtype=np.float32)
-    batch = ClockBatch(pictures, *unknown, np.zeros((count, camera.POSE_NUMBERS), np.float32))
+    batch = ClockBatch(pictures, *unknown, np.zeros((count, POSE_NUMBERS), np.float32))
     sheet = np.empty((size_px, size_px, 4), np.uint8)
     for index in range(count):
         ClockSource(size_px=size_px).draw_one(rnd, face, hand_set, wall, batch, index, sheet)

@@ -25,6 +25,7 @@ from facevalue.assembly import make_source
 from facevalue.checkpoint import read_checkpoint
 from facevalue.codecs import Codec, Floats
 from facevalue.codecs.clock import format_time
+from facevalue.codecs.needles import degrees_apart
 from facevalue.errors import FaceValueError, ModelError
 from facevalue.export import trained_network
 from facevalue.images import warp, whole_picture
@@ -148,7 +149,7 @@ def dial_table(batch: DialBatch, beliefs: Sequence[Any], records: Sequence[int])
     rows = []
     for record in told:
         true, read = float(batch.needle[record]) % 360, float(beliefs[record].degrees()) % 360
-        off = abs((read - true + 180) % 360 - 180)
+        off = abs(degrees_apart(read, true))
         rows.append([f"{true:.1f}", f"{read:.1f}", f"{off:.2f}"])
     return Table(np.array(told, dtype=np.int64), ["needle_degrees", "read", "degrees_off"], rows)
 

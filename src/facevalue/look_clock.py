@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facevalue.codecs.clock import ClockBelief, format_time, hours_and_minutes
 from facevalue.codecs.encodings import TimeBelief
+from facevalue.codecs.needles import degrees_apart
 from facevalue.codecs.pose import is_straight, pose_matrix
 from facevalue.images import RGB, Source, open_reduced, warp, whole_picture
 from facevalue.nearer import go_nearer
@@ -96,7 +97,7 @@ def round_dial(frame: NDArray[np.float64], seen: ClockBelief) -> NDArray[np.floa
 
 def is_enough(first: ClockBelief) -> bool:
     """Whether the whole picture is what a second look would straighten it to, and its time is beyond doubt."""
-    turned = abs((first.twelve_degrees + 180) % 360 - 180)
+    turned = abs(degrees_apart(first.twelve_degrees, 0.0))
     upright = turned < UPRIGHT_DEGREES and is_straight(first.pose)
     return upright and first.mass_near(first.minutes()) > SURE
 
@@ -154,7 +155,7 @@ def place_marks(look: Look, minutes: float, scale: tuple[float, float]) -> dict[
 
     marks = {"dial": to_px(CIRCLE), "hour": hand(minutes / 2, 0.5), "minute": hand(minutes * 6, 0.8)}
     second = look.second.second_degrees - twelve
-    away = min(abs((second - degrees + 180) % 360 - 180) for degrees in (minutes / 2, minutes * 6))
+    away = min(abs(degrees_apart(second, degrees)) for degrees in (minutes / 2, minutes * 6))
     if look.second.second_share > SECOND_HAND_SEEN and away > SECOND_HAND_APART:
         marks["second"] = hand(second, 0.85)
     return marks

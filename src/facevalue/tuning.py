@@ -35,7 +35,7 @@ from facevalue.calibration import MANNERS
 from facevalue.codecs.clock import ClockBelief
 from facevalue.codecs.dial import Eccentricity, Scale
 from facevalue.codecs.digits import DIGIT_OF, INSIDE, MOST_DIGITS, RowBelief
-from facevalue.codecs.needles import local_direction
+from facevalue.codecs.needles import degrees_apart, local_direction
 from facevalue.codecs.pose import pose_matrix
 from facevalue.errors import FaceValueError, LabelError, ModelError, PictureError, SettingError
 from facevalue.files import write_whole
@@ -432,7 +432,7 @@ def teach_dial(weight: Weight, rgb: RGB, value: float, scale: Scale | None, step
     has_way = has_sweep or given.clockwise is not None
     needle = placed.degrees(value)
     untold = 0.5 * step / abs(placed.high - placed.low) * abs(placed.sweep)
-    off = (look.both.degrees() - needle + 180) % 360 - 180
+    off = degrees_apart(look.both.degrees(), needle)
     if abs(off) <= 2 * untold:  # further off it is misread, and says nothing
         needle += min(max(off, -untold), untold)
     if weight.eccentricity is not None:
@@ -463,7 +463,7 @@ def find_eccentricity(weight: Weight, pictures: Sequence[Own], scale: Scale) -> 
         look, _ = look_dial.look_at(network, one.rgb, scale)
         needle = look.placed.degrees(one.row.truth)
         along.append(math.radians(needle - look.placed.start))
-        off.append((look.both.degrees() - needle + 180) % 360 - 180)
+        off.append(degrees_apart(look.both.degrees(), needle))
     parts = np.stack([np.ones(len(along)), np.sin(along), np.cos(along)], axis=1)
     errors = np.array(off)
     near = np.abs(errors) <= FAR_DEGREES
@@ -496,7 +496,7 @@ def check_scale(weight: Weight, pictures: Sequence[Own], scale: Scale) -> None:
         )
     placed = [look.both.place(turned_once(scale)) for look in looks]
     off = [
-        abs((look.both.degrees() - at.degrees(one.row.truth) + 180) % 360 - 180)
+        abs(degrees_apart(look.both.degrees(), at.degrees(one.row.truth)))
         for look, at, one in zip(looks, placed, pictures, strict=True)
     ]
     if np.median(off) > FAR_DEGREES:

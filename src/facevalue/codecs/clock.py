@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from facevalue.codecs import Floats, Head, Target
 from facevalue.codecs.needles import decode_turned_pair, local_direction, log_softmax, soft_circle
+from facevalue.codecs.pose import POSE_NUMBERS
 
 BINS = 120
 HALF_MINUTES = 12 * BINS
 GRID_MINUTES = np.arange(HALF_MINUTES) / 2
 HALF_BIN = 0.25  # minutes: without it a time on a bin's border would gain or lose a bin by rounding
-POSE_NUMBERS = 7
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs import Floats, Head, Target
-from facevalue.codecs.needles import local_direction, log_softmax, soft_circle
+from facevalue.codecs.needles import degrees_apart, local_direction, log_softmax, soft_circle
+from facevalue.codecs.pose import POSE_NUMBERS
 from facevalue.errors import SettingError
 
 BINS = 120
 BIN_DEGREES = 360 / BINS
 CENTRES = np.arange(BINS) * BIN_DEGREES
-POSE_NUMBERS = 7
 SHARES = 100  # a reading is right within one part of this many of its range
 LARGEST, SMALLEST = 1e15, 1e-12  # numbers of a range, and what they may be apart
 DECADE = (0.0, 10.0)  # the range of a meter's sub-dial
@@ -275,7 +275,7 @@ class DialBelief:
         """Whether the scale is surely seen to begin and to end at two places, whatever ``full`` says."""
         start, end = local_direction(self.start), local_direction(self.end)
         sure = min(mass_near(self.start, start, ENDS_REACH_DEGREES), mass_near(self.end, end, ENDS_REACH_DEGREES))
-        return abs((start - end + 180) % 360 - 180) > ENDS_APART_DEGREES and sure > ENDS_SURE
+        return abs(degrees_apart(start, end)) > ENDS_APART_DEGREES and sure > ENDS_SURE
 
     def candidates(self, count: int, apart_degrees: float = 7.5) -> list[tuple[float, float]]:
         """The needle's likeliest directions, each with the mass within a bin of it, best first, none near another.

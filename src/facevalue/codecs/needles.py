@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from facevalue.codecs import Floats
 
 
+def degrees_apart(to: float, start: float) -> float:
+    """The shorter way round from one direction to another, clockwise, in degrees: -180 <= d < 180."""
+    return (to - start + 180) % 360 - 180
+
+
 def soft_circle(degrees: Floats, bins: int, sigma_degrees: float) -> Floats:
     """Targets of a circle head: a wrapped Gaussian about each angle; uniform where the angle is NaN.
 

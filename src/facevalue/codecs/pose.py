@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facevalue.codecs import Floats
 
+POSE_NUMBERS = 7
 STRAIGHT_RADII, STRAIGHT_STRETCH, STRAIGHT_OFFSET = (0.72, 1.1), 0.15, 0.14
 
 

@@ -22,7 +22,6 @@ from PIL import Image, ImageFilter
 
 from facevalue.sources.paint import skia
 
-POSE_NUMBERS = 7
 NOISE_POOL = 1 << 20
 LEVELS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 

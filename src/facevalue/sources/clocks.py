@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from facevalue import metrics
 from facevalue.codecs.clock import ClockBelief, format_time
 from facevalue.codecs.encodings import TimeBelief
+from facevalue.codecs.pose import POSE_NUMBERS
 from facevalue.sources import albums, camera, hands, paint
 from facevalue.sources.paint import Colour, any_colour, contrasting, fill, luminance, mixed, shade, skia, stroke
 
@@ -633,7 +634,7 @@ class ClockSource:
         size = self.size_px
         pictures = np.empty((count, size, size, 3), dtype=np.uint8)
         seconds, hour, minute, second, twelve = np.full((5, count), np.nan, dtype=np.float32)
-        pose = np.full((count, camera.POSE_NUMBERS), np.nan, dtype=np.float32)
+        pose = np.full((count, POSE_NUMBERS), np.nan, dtype=np.float32)
         batch = ClockBatch(pictures, seconds, hour, minute, second, twelve, pose)
         sheet = np.empty((size, size, 4), dtype=np.uint8)
         for index in range(count):

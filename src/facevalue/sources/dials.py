@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facevalue.codecs.dial import DialBelief, Scale
+from facevalue.codecs.needles import degrees_apart
+from facevalue.codecs.pose import POSE_NUMBERS
 from facevalue.sources import albums, camera, dial_faces, paint
 from facevalue.sources.clocks import RADIUS, FaceMaker, draw_face, draw_hands, make_hands, mask_border
 from facevalue.sources.dial_faces import Face, Needle
@@ -50,7 +52,7 @@ class DialBatch:
     def empty(cls, count: int, size_px: int) -> DialBatch:
         pictures = np.zeros((count, size_px, size_px, 3), dtype=np.uint8)
         needle, start, end, full, clockwise, fraction = np.full((6, count), np.nan, dtype=np.float32)
-        pose = np.full((count, camera.POSE_NUMBERS), np.nan, dtype=np.float32)
+        pose = np.full((count, POSE_NUMBERS), np.nan, dtype=np.float32)
         return cls(pictures, needle, start, end, full, clockwise, pose, fraction)
 
     def told(self) -> NDArray[np.bool_]:
@@ -70,7 +72,7 @@ class DialBatch:
         for i, belief in enumerate(beliefs):
             if math.isnan(self.needle[i]) or math.isnan(self.fraction[i]):
                 continue
-            off = (belief.degrees() - float(self.needle[i]) + 180) % 360 - 180
+            off = degrees_apart(belief.degrees(), float(self.needle[i]))
             degrees.append(abs(off))
             if self.full[i] == 1:
                 turns.append(abs(off) / 36)

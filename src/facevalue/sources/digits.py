@@ -24,14 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from facevalue.codecs.digits import RowBelief, shown, tenths
+from facevalue.codecs.digits import MOST_DIGITS, RowBelief, shown, tenths
 from facevalue.errors import FaceValueError, LabelError
 from facevalue.images import fit_row
 from facevalue.labels import read_cells
 from facevalue.metrics import place_is_right
 from facevalue.sources import albums, camera, lettering, paint
 from facevalue.sources.datasets import DATA_VARIABLE, find_dataset, read_idx_pair, read_npz
-from facevalue.sources.lettering import HEIGHT, MOST_DIGITS, Row
+from facevalue.sources.lettering import HEIGHT, Row
 from facevalue.sources.mnist import augmented
 from facevalue.sources.paint import skia
 

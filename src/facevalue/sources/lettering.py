@@ -14,11 +14,11 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from facevalue.codecs.digits import MOST_DIGITS
 from facevalue.sources import paint
 from facevalue.sources.paint import Colour, skia
 
 HEIGHT = 100.0
-MOST_DIGITS = 8
 THINNEST = 0.34  # of its height is the cell of a digit, though a one is thinner
 
 
