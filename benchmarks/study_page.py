@@ -76,20 +76,23 @@ def main(study: Path) -> None:
     if not path.exists():
         raise click.ClickException(f"{path} is not there: write its lesson first")
     report = (study / "report.md").read_text(encoding="utf-8").splitlines()
+    about = report[2]  # the paragraph behind the title: what others' figures are of, and what is ours
     lines = [line for line in report if line.startswith(("* ", "| "))]
     start = next(number for number, line in enumerate(lines) if line.startswith("| "))
     before = path.read_text(encoding="utf-8")
+    # learning curves are not among results that were taken over: those of the page stay
+    shown = [PAGES / picture for picture in SHOWN.findall(lesson_of(before))]
+    drawn = [picture for picture in shown if (study / "figures" / picture.name).exists()]
+    if lacking := [picture.name for picture in shown if picture not in drawn and not picture.exists()]:
+        raise click.ClickException(f"{path.name} shows {', '.join(lacking)}, which the study has not drawn")
     rows = kept_rows(before, lines[start:])
-    replace_between(path, [*lines[:start], "", *rows], "study")
+    replace_between(path, [about, "", *lines[:start], "", *rows], "study")
     unknown = unknown_figures(path.read_text(encoding="utf-8"))
     if unknown:
         path.write_text(before, encoding="utf-8")
         raise click.ClickException(f"{path.name} cites {', '.join(unknown)}, of which the table knows nothing")
-    for shown in SHOWN.findall(lesson_of(before)):
-        picture = PAGES / shown
+    for picture in drawn:
         picture.parent.mkdir(exist_ok=True)
-        if picture.exists() and not (study / "figures" / picture.name).exists():
-            continue  # learning curves are not among results that were taken over: those of the page stay
         with Image.open(study / "figures" / picture.name) as figure:
             figure.convert("RGB").quantize(COLOURS).save(picture, optimize=True)
     kept = PAGES / name / "results.zip"

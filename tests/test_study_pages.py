@@ -11,12 +11,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from facevalue.studies import studies
 from facevalue.studies.elsewhere import take_results
 from facevalue.studies.planning import LEFT_OUT
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "studies").glob("*.md"))
 REPORT = """# A study
+
+Published figures are of other pictures.
 
 * Made by `facevalue study digits`, 2026-11-22.
 
@@ -65,6 +68,10 @@ def test_a_page_has_a_lesson_a_table_and_its_pictures(path: Path, study_page: Mo
     assert page.count("\n| ") > 3, "a header, a rule and rows"
     made_by = {"dials": "python benchmarks/dial_steps.py"}.get(path.stem, f"facevalue study {path.stem}")
     assert f"Made by `{made_by}" in page
+    if path.stem in studies():  # what others' figures are of, and how often the test sets were read
+        study = studies()[path.stem]
+        assert f"<!-- study -->\n{study.about}\n\n* Made by" in page
+        assert f"* {study.read} n is its size" in page
     shown = study_page.SHOWN.findall(study_page.lesson_of(page))
     assert shown
     for name in shown:
@@ -85,6 +92,7 @@ def test_a_page_is_written_of_a_study(study_page: ModuleType, study: Path, tmp_p
         text = page.read_text()
         assert text.count("| ours | right | 99.67 % (99.51 % to 99.72 %) |") == 1
         assert text.count("* Made by `facevalue study digits`, 2026-11-22.") == 1
+        assert text.count("<!-- study -->\nPublished figures are of other pictures.\n\n* Made by") == 1
         assert "figures/learning" not in text
     with Image.open(tmp_path / "pages" / "digits" / "learning.png") as picture:
         assert picture.size == (40, 30)
@@ -141,6 +149,15 @@ def test_a_lesson_may_not_cite_what_was_not_measured(
     assert done.exit_code == 1
     assert complaint in done.output
     assert page.read_text() == before
+
+
+def test_a_page_that_shows_what_was_not_drawn_is_left_as_it_was(study_page: ModuleType, study: Path) -> None:
+    page = write_page(study_page.PAGES, "It reads 99.67 %.")
+    before = page.read_text()
+    (study / "figures" / "learning.png").unlink()
+    done = CliRunner().invoke(study_page.main, [str(study)])
+    assert (done.exit_code, page.read_text()) == (1, before)
+    assert "digits.md shows learning.png, which the study has not drawn" in done.output
 
 
 def test_figures_of_a_quick_study_and_a_page_without_a_lesson_are_refused(study_page: ModuleType, study: Path) -> None:

@@ -1,7 +1,8 @@
 """The plateau schedule: where epochs gain nothing the rate falls and training ends; the best epoch's weights stay.
 
-As Keras' ReduceLROnPlateau, EarlyStopping and ModelCheckpoint do it in the reports: an epoch gains where its loss on
-the validation part is below the least so far. Everything that decides what comes next is in the checkpoint.
+As Keras' ReduceLROnPlateau, EarlyStopping and ModelCheckpoint do it in the reports, but for the former's least gain: an
+epoch gains where its loss on the validation part is below the least so far. leiden-2024's rates, "10e-3 ... to 10e-6",
+are taken for 1e-3 and 1e-6. Everything that decides what comes next is in the checkpoint.
 """
 
 from __future__ import annotations

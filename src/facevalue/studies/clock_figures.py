@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facevalue.metrics import minutes_apart
+from facevalue.metrics import FLOAT_NOISE_MINUTES, minutes_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ def plot_circle(panels: Sequence[Panel]) -> bytes:
             outer, inner = (2 * np.pi * times[index] / 720 for times in (true, read))
             far = off[index] > FAR_MINUTES
             ends = (np.sin(outer), 0.72 * np.sin(inner)), (np.cos(outer), 0.72 * np.cos(inner))
-            axes.plot(*ends, color=WRONG if far else "0.35", linewidth=0.9 if far else 0.4, marker="o", markersize=1.2)
+            axes.plot(*ends, color="black" if far else "0.7", linewidth=0.9 if far else 0.4, marker="o", markersize=1.2)
         for hour in range(0, 12, 3):
             angle = np.pi * hour / 6
             axes.text(1.16 * np.sin(angle), 1.16 * np.cos(angle), str(hour or 12), ha="center", va="center", fontsize=8)
@@ -109,7 +109,7 @@ def plot_errors(panels: Sequence[Panel]) -> bytes:
     names[1] = "≤ 1½"
     for axes, panel in zip(grid, panels, strict=False):
         off = minutes_apart(panel.read, panel.true)
-        counts = np.histogram(off, EDGES)[0]
+        counts = np.bincount(np.searchsorted(EDGES[1:-1], off - FLOAT_NOISE_MINUTES), minlength=len(names))
         axes.bar(range(len(counts)), counts, color=["0.25", "0.45", *[WRONG] * (len(counts) - 2)], width=0.8)
         axes.set_yscale("log")
         axes.set_ylim(0.5, max(10, 2 * len(off)))
@@ -122,7 +122,9 @@ def plot_errors(panels: Sequence[Panel]) -> bytes:
     return png_of(figure)
 
 
-def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -> bytes:
+def plot_points(
+    points: Sequence[Point], title: str, xlabel: str, named: bool, ylabel: str = "mean minutes off, round the dial"
+) -> bytes:
     """Mean minutes off against classes or parameters, both logarithmic.  named: write its title at each point."""
     from matplotlib.ticker import NullFormatter
 
@@ -142,7 +144,7 @@ def plot_points(points: Sequence[Point], title: str, xlabel: str, named: bool) -
         places = sorted({point.at for point in points})
         axes.set_xticks(places, [f"{at:g}" for at in places])
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel=xlabel, ylabel="mean minutes off, round the dial")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)

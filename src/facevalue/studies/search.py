@@ -281,10 +281,11 @@ STUDY = Study(
     "or 5. Here the same ranges are searched on Fashion-MNIST at random and by the tree-structured Parzen estimator "
     f"of Optuna, {TRIALS['full']} trainings each, for a network of two convolutions of 32 and 64 channels and a "
     f"dense layer of 128. Every training sees as many pictures, {BY_HAND.steps} batches of {BY_HAND.batch_size} or "
-    "so; the searches see the validation part alone. By hand means batches of 128, 1e-3, dropout of 0.3 and kernels "
-    "of 3: one training, on as many pictures; what the reports' own sweeps cost is not told. The best of each "
-    "search by validation is trained anew with every seed and read on the test set. The last tenth of the training "
-    "pictures is for validation. results.csv has every training of the searches.",
+    "so; the searches see the validation part alone. "
+    "By hand means batches of 128, 1e-3, dropout of 0.3 and kernels of 3, a point of these ranges that we took: one "
+    "training, on as many pictures; what the reports' own sweeps cost is not told. The best of each search by "
+    "validation is trained anew with every seed and read on the test set. The last tenth of the training pictures is "
+    "for validation. results.csv has every training of the searches.",
     experiments,
     draw,
     intervals,
