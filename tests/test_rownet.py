@@ -504,7 +504,7 @@ def test_a_weight_that_would_read_otherwise_is_not_written_again(
         return recipe, metadata, network
 
     monkeypatch.setattr(export_module, "restore", misread)
-    with pytest.raises(ModelError, match="head 'length' differs"):
+    with pytest.raises(ModelError, match="head 'length' of the file differs"):
         export_again(row_weight, tmp_path / "new.onnx")
     assert not list(tmp_path.iterdir())
 

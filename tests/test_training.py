@@ -297,11 +297,11 @@ def test_a_run_is_not_written_over(tiny_run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("seed", "2"), ("steps", "13"), ("learning_rate", "1e-3"), ("dropout", "0.1")]
+    ("name", "value"), [("seed", "2"), ("steps", "13"), ("learning_rate", "1e-3"), ("schedule", "constant")]
 )
 def test_resuming_another_recipes_run_is_refused(tiny_run: Path, name: str, value: str) -> None:
     before = {path.name: path.read_bytes() for path in tiny_run.iterdir()}
-    with pytest.raises(SettingError, match=rf"holds a run with other settings: {name}=[\d.]+; give the same"):
+    with pytest.raises(SettingError, match=rf"holds a run with other settings: {name}=[^;,]+; give the same"):
         train(tiny_run, resume=True, **{name: value})
     assert {path.name: path.read_bytes() for path in tiny_run.iterdir()} == before
 

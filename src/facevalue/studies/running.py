@@ -28,7 +28,6 @@ from facevalue.studies import (
     Study,
     Trained,
     find_study,
-    studies,
 )
 from facevalue.studies.elsewhere import pack_results, take_results
 from facevalue.studies.planning import (
@@ -336,6 +335,8 @@ def hardware() -> str:
 
 def study_command(name: str, *, dry_run: bool = False, **options: Any) -> None:
     """``facevalue study NAME``: prints the table.  NAME ``list`` prints the studies.  options: of `run_study`."""
+    from facevalue.studies import studies
+
     if name == "list":
         print("\n".join(f"{study.name:<12}{study.title}" for study in studies().values()))
         return
