@@ -42,7 +42,6 @@ from facevalue.reading import Reading
 
 if TYPE_CHECKING:
     from facevalue.codecs.dial import Scale
-    from facevalue.reader import Reader
 
 SECONDS_BEFORE_PROGRESS = 2.0
 PLOTS = ("risk_coverage.png", "confusion.png")
@@ -74,7 +73,9 @@ def evaluate_command(
     here.  only, without: columns and values, see `labels.read_tables`.  scale: of dials, see `reader.Reader`.
     Returns the scores.  Raises LabelError, ModelError, FaceValueError where `out` can't be written.
     """
-    reader = open_reader(model, scale)
+    from facevalue.reader import Reader
+
+    reader = Reader(None, model, scale=scale)
     name = reader.weight.name
     folder = Path(out) if out is not None else Path(f"evaluation-{name}-{dataset_name(data)}")
     span = None
@@ -89,13 +90,6 @@ def evaluate_command(
     written = ("scores, readings and sheet", "scores, readings, sheet and plot", "scores, readings, sheet and plots")
     print(f"{written[plots]} are in {folder}", file=sys.stderr)
     return scores
-
-
-def open_reader(model: str | Path, scale: Scale | None = None) -> Reader:
-    """A reader with that weight, of the kind that its file names.  Raises ModelError, SettingError."""
-    from facevalue.reader import Reader, find_weight
-
-    return Reader(None, find_weight("", model), scale=scale)
 
 
 def evaluate(
