@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from facevalue.assembly import make_source
+from facevalue.assembly import make_network, make_source
 from facevalue.cli import main
 from facevalue.codecs import make_codec
 from facevalue.errors import SettingError
 from facevalue.reader import SHIPPED, Reader
 from facevalue.recipes import Recipe, find_recipe
+from facevalue.sources.pictures import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -68,9 +69,10 @@ LABORATORY = (ROOT / "docs" / "laboratory.md").read_text()
 
 
 def test_the_laboratory_page_names_every_part() -> None:
-    """Sources, codecs and settings of its tables are those that there are, no more and no fewer."""
-    sources, codecs, settings = re.findall(r"\| --- \| --- \|\n((?:\|.*\n)+)", LABORATORY)
-    first_cells = [[row.split("|")[1] for row in table.splitlines()] for table in (sources, codecs, settings)]
+    """Sources, codecs, networks and settings of its tables are those that there are, no more and no fewer."""
+    tables = re.findall(r"\| --- \| --- \|\n((?:\|.*\n)+)", LABORATORY)
+    assert len(tables) == 4
+    first_cells = [[row.split("|")[1] for row in table.splitlines()] for table in tables]
     names = [[name for cell in cells for name in re.findall(r"`([^`]+)`", cell)] for cells in first_cells]
     with pytest.raises(SettingError) as caught:
         make_source(Recipe("nothing", "clock", "nothing", "nothing"))
@@ -80,10 +82,15 @@ def test_the_laboratory_page_names_every_part() -> None:
     assert all(name in full or any(name.startswith(f"{one}-") for one in full) for name in there)
     behind = {name for name in names[0] if name.startswith("-")}
     assert all(any(name.endswith(ending) for name in there) for ending in behind)
+    assert {ending.removesuffix("-all") for ending in VARIANTS} <= {*behind, ""}
     with pytest.raises(SettingError) as caught:
         make_codec("nothing")
     assert sorted(names[1]) == str(caught.value).partition("there are: ")[2].split(", ")
-    assert sorted(names[2]) == sorted({field.name for field in dataclasses.fields(Recipe)} - {"name", "kind"})
+    unheard = Recipe("nothing", "digits", "nothing", "digits/one", network="nothing")
+    with pytest.raises(SettingError) as caught:
+        make_network(unheard, make_codec(unheard.codec))
+    assert sorted(names[2]) == sorted(str(caught.value).partition("there are: ")[2].split(", "))
+    assert sorted(names[3]) == sorted({field.name for field in dataclasses.fields(Recipe)} - {"name", "kind"})
 
 
 def test_the_commands_of_the_laboratory_page_are_there() -> None:
