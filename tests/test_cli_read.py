@@ -696,8 +696,9 @@ def test_a_dial_without_a_range_is_said_to_be_taken_for_ten() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
-def test_a_full_disk_is_told_in_a_line() -> None:
-    command = [sys.executable, "-m", "facevalue", "read", str(ROOT / "docs" / "clock.jpg")]
+@pytest.mark.parametrize("typed", [("read", str(ROOT / "docs" / "clock.jpg")), ("read", "--help"), ("--help",)])
+def test_a_full_disk_is_told_in_a_line(typed: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "facevalue", *typed]
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == 2

@@ -71,20 +71,35 @@ class Number(click.FloatRange):
         return number
 
 
+@contextlib.contextmanager
+def output_may_be_full() -> Iterator[None]:
+    """Refusal when what is printed finds no room, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        with contextlib.suppress(OSError, ValueError):  # or what is left to write would fail again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Refusal(f"can't write the output: {error.strerror}") from error
+
+
 class Commands(click.Group):
     """A group whose commands may raise FaceValueError, or lack a package of the laboratory, without a traceback."""
 
     def make_context(self, info_name: str | None, args: list[str], *others: Any, **extra: Any) -> click.Context:
         """The context, with what was typed, see ``told_how_to_go_on``."""
         typed = list(args)
-        ctx = super().make_context(info_name, args, *others, **extra)
+        with output_may_be_full():  # of --help and --version, which end here
+            ctx = super().make_context(info_name, args, *others, **extra)
         ctx.meta[TYPED] = typed
         return ctx
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; its known errors become one line and exit code 2, its being asked to end 130."""
         try:
-            return super().invoke(ctx)
+            with output_may_be_full():
+                return super().invoke(ctx)
         except StoppedError as error:
             click.echo(str(error), err=True)
             raise click.exceptions.Exit(130) from error  # as of shells: 128 and the number of Ctrl-C
@@ -93,12 +108,6 @@ class Commands(click.Group):
             raise click.exceptions.Exit(130) from error
         except FaceValueError as error:
             raise Refusal(str(error)) from error
-        except OSError as error:
-            if error.errno not in FULL or error.filename is not None:
-                raise
-            with contextlib.suppress(OSError, ValueError):  # or what is left to write would fail again at the end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Refusal(f"can't write the output: {error.strerror}") from error
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] == "facevalue":
                 raise
