@@ -24,7 +24,7 @@ from facevalue.metrics import digit_confusion
 from facevalue.recipes import find_recipe
 from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource, WrittenBatch, mnist, seen_again
 from facevalue.studies import Answer, Drawing, Experiment, Measured, Outcome, Score, Study, Trained
-from facevalue.studies.figures import Tile, plot_curves, read_curves, sheet
+from facevalue.studies.figures import Tile, draw_mistakes, plot_curves, read_curves, sheet
 from facevalue.training import HELD_OUT_PICTURES
 
 DIGITS, STRINGS, HOUSES = "MNIST digits", "MNIST strings of 1 to 5", "SVHN digits"
@@ -33,7 +33,6 @@ MANY_LOOKS = ", 15 looks"
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 VIEWS = [(right, down, degrees) for right, down in SHIFTS for degrees in (0, -8, 8)]
 NO_INK_LOGIT = 30.0
-WORST = 30
 READS, OUR_READS, HOUSE_READS = 10_000, 160_000, 26_032
 
 
@@ -213,7 +212,14 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
             plot_confusion(counts, f"{title}, {test}"),
         )
         caption = f"{title}: its surest mistakes."
-        yield Drawing(f"mistakes-{name}.png", caption, draw_mistakes(mine, tests[test], f"{title}, {test}"))
+        pictures = tests[test].pictures
+        columns, scale = (3, 2) if pictures.shape[2] > 2 * pictures.shape[1] else (6, 4)  # strings of digits are wide
+        drawn = draw_mistakes(mine, pictures, f"{title}, {test}", told_misread, columns, scale)
+        yield Drawing(f"mistakes-{name}.png", caption, drawn)
+
+
+def told_misread(wrong: Answer) -> tuple[str, ...]:
+    return (f"{wrong.label} read {wrong.read or 'blank'}",)
 
 
 def seen_in_training(outcome: Outcome) -> str:
@@ -244,20 +250,6 @@ def beside(batch: WrittenBatch, count: int) -> list[NDArray[np.uint8]]:
 def join(batch: WrittenBatch, count: int) -> list[str]:
     texts = batch.texts()
     return ["".join(texts[k : k + count]) for k in range(0, len(texts), count)]
-
-
-def draw_mistakes(answers: Sequence[Answer], batch: WrittenBatch, title: str) -> bytes:
-    """The wrong readings, the surest first."""
-    wrong = sorted(
-        (answer for answer in answers if answer.read != answer.label), key=lambda a: (-a.confidence, a.record)
-    )
-    tiles = [
-        Tile(batch.pictures[a.record], (f"{a.label} read {a.read or 'blank'}", f"{a.confidence:.0%} no. {a.record}"))
-        for a in wrong[:WORST]
-    ]
-    strings = batch.pictures.shape[2] > 2 * batch.pictures.shape[1]
-    heading = f"{title}: the surest {len(tiles)} of {len(wrong)} mistakes, n = {len(answers):,}"
-    return sheet(tiles, heading, 3 if strings else 6, 2 if strings else 4)
 
 
 STUDY = Study(

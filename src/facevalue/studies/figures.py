@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from facevalue.studies import Answer
+
 INK, GREY, PAPER, EDGE = "#1a1a1a", "#6b6b6b", "#ffffff", "#c4c4c4"
 GAP_PX, LINE_PX, HEAD_PX = 14, 17, 44
+WORST = 30
 
 
 class Tile(NamedTuple):
@@ -46,6 +49,26 @@ def sheet(tiles: Sequence[Tile], title: str, columns: int, scale: int) -> bytes:
     stream = io.BytesIO()
     canvas.save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def draw_mistakes(
+    answers: Sequence[Answer],
+    pictures: NDArray[np.uint8],
+    title: str,
+    said: Callable[[Answer], tuple[str, ...]],
+    columns: int,
+    scale: int,
+) -> bytes:
+    """The wrong readings, the surest first, as a sheet.
+
+    pictures: (N, H, W, 3) uint8, of all records.  said: the lines of an answer above its confidence and record.
+    """
+    wrong = sorted((one for one in answers if one.read != one.label), key=lambda one: (-one.confidence, one.record))
+    tiles = [
+        Tile(pictures[one.record], (*said(one), f"{one.confidence:.0%} no. {one.record}")) for one in wrong[:WORST]
+    ]
+    heading = f"{title}: the surest {len(tiles)} of {len(wrong)} mistakes, n = {len(answers):,}"
+    return sheet(tiles, heading, columns, scale)
 
 
 class Curve(NamedTuple):

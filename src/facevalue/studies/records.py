@@ -7,6 +7,7 @@ eight ablations on nine tenths ────► validation part ──► points 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from facevalue.sources.pictures import CLASSES, PICTURES, LabelledBatch, Picture
 from facevalue.studies import Answer, Drawing, Experiment, Measured, Outcome, Score, Study, Trained
 from facevalue.studies.clock_figures import new_figure, png_of
 from facevalue.studies.encodings import bootstrap
-from facevalue.studies.figures import Tile, sheet
+from facevalue.studies.figures import draw_mistakes
 from facevalue.studies.picture_figures import STYLES, finish_shares, legend_below
 from facevalue.studies.pictures import (
     CIFAR,
@@ -48,7 +49,6 @@ VIEWS = (
 READS, VALIDATION_READS = 60_000, 30_000
 QUICK_STEPS = {"records/fashion-mlp": 60, "records/cifar10-mlp": 10}
 QUICK_CNN_STEPS = 4
-WORST = 30
 LEAST_MINUTES = 0.01  # less is drawn as that
 
 TITLES = {
@@ -244,7 +244,13 @@ def draw(outcomes: Sequence[Outcome], data: Path | None) -> Iterator[Drawing]:
             batch = source_of(first.run.recipe, data).test()
             answers = [answer for answer in first.answers() if answer.test == test + LOOKS]
             caption = f"{mine[-1]}, seed {first.run.recipe.seed}: its surest mistakes."
-            yield Drawing(f"mistakes-{dataset}.png", caption, draw_mistakes(answers, batch, CLASSES[dataset], mine[-1]))
+            said = functools.partial(told_misread, CLASSES[dataset])
+            drawn = draw_mistakes(answers, batch.pictures, mine[-1], said, 10, 3)
+            yield Drawing(f"mistakes-{dataset}.png", caption, drawn)
+
+
+def told_misread(names: Sequence[str], wrong: Answer) -> tuple[str, ...]:
+    return names[int(wrong.label)], f"read {names[int(wrong.read)]}"
 
 
 def spent_on(groups: Mapping[str, Sequence[Outcome]], test: str) -> list[Spent]:
@@ -346,20 +352,6 @@ def plot_minutes(panels: Mapping[str, Sequence[Spent]]) -> bytes:
         grid[0].plot([], [], color="0.5", linewidth=1, linestyle=dashes, label=label)
     legend_below(figure, 2, grid[0])
     return png_of(figure)
-
-
-def draw_mistakes(answers: Sequence[Answer], batch: LabelledBatch, names: Sequence[str], title: str) -> bytes:
-    """The wrong readings, the surest first."""
-    wrong = sorted((one for one in answers if one.read != one.label), key=lambda one: (-one.confidence, one.record))
-    tiles = [
-        Tile(
-            batch.pictures[one.record],
-            (names[int(one.label)], f"read {names[int(one.read)]}", f"{one.confidence:.0%} no. {one.record}"),
-        )
-        for one in wrong[:WORST]
-    ]
-    heading = f"{title}: the surest {len(tiles)} of {len(wrong)} mistakes, n = {len(answers):,}"
-    return sheet(tiles, heading, 10, 3)
 
 
 STUDY = Study(
