@@ -5,6 +5,7 @@ FACEVALUE_DATA=DATA python docs/pictures.py
 """
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -39,6 +40,13 @@ def beside(picture: np.ndarray, drawn_on: np.ndarray) -> Image.Image:
     both[:height, :width] = picture
     both[:, width:] = drawn_on
     return Image.fromarray(both)
+
+
+def save_sheet(name: str, pictures: Sequence[tuple[np.ndarray, str]]) -> None:
+    """A contact sheet in few colours."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_sheet(Path(folder) / name, pictures)
+        Image.open(Path(folder) / name).quantize(128).save(HERE / name, optimize=True)
 
 
 def draw_meter(shown: float) -> np.ndarray:
@@ -85,8 +93,7 @@ overlay = draw_overlay(open_picture(HERE / "clock.jpg"), reading)
 beside(clock, overlay).save(HERE / "overlay.jpg", quality=88)
 source = ClockSource(empty=0.0)  # a batch of one for each step: sixty clocks, not a few clocks many times
 drawn = [next(rows(source.batch(4, step, 1))) for step in range(60)]
-write_sheet(HERE / "clocks.png", [(picture, with_seconds(label["seconds"])) for picture, label in drawn])
-Image.open(HERE / "clocks.png").quantize(128).save(HERE / "clocks.png", optimize=True)
+save_sheet("clocks.png", [(picture, with_seconds(label["seconds"])) for picture, label in drawn])
 
 rnd = Random("counter 2")
 framed, _, _ = draw_row(rnd, drum_row(rnd, [0, 2, 4, 8, 1, 6.3]), (480, 96), 0, 6)
@@ -96,8 +103,7 @@ Image.fromarray(counter).save(HERE / "counter.jpg", quality=92)
 overlay = draw_overlay(open_picture(HERE / "counter.jpg"), Reader("digits").read(HERE / "counter.jpg"))
 Image.fromarray(overlay).save(HERE / "counter-overlay.jpg", quality=88)
 batch = DigitSource().batch(4, 0, 60)
-write_sheet(HERE / "digits.png", [(batch.pictures[i], batch.label(i)) for i in range(60)])
-Image.open(HERE / "digits.png").quantize(128).save(HERE / "digits.png", optimize=True)
+save_sheet("digits.png", [(batch.pictures[i], batch.label(i)) for i in range(60)])
 
 gauge = DialSource(size_px=400, meters=0.0, empty=0.0, careful=1.0).batch(20, 116, 1).pictures[0]
 Image.fromarray(gauge).save(HERE / "gauge.jpg", quality=90)
@@ -105,8 +111,7 @@ scaled = Reader("dial", scale=Scale(0, 16))
 overlay = draw_overlay(open_picture(HERE / "gauge.jpg"), scaled.read(HERE / "gauge.jpg"))
 beside(gauge, overlay).save(HERE / "gauge-overlay.jpg", quality=88)
 batches = [DialSource(empty=0.0, meters=step % 2).batch(4, step, 1) for step in range(60)]
-write_sheet(HERE / "dials.png", [(batch.pictures[0], f"{batch.fraction[0]:.1%}") for batch in batches])
-Image.open(HERE / "dials.png").quantize(128).save(HERE / "dials.png", optimize=True)
+save_sheet("dials.png", [(batch.pictures[0], f"{batch.fraction[0]:.1%}") for batch in batches])
 
 Image.fromarray(draw_meter(SHOWN)).save(HERE / "meter.jpg", quality=90)
 whole = InstrumentReader(HERE.parent / "examples/drawn-meter.toml").read(HERE / "meter.jpg")
@@ -124,7 +129,7 @@ with tempfile.TemporaryDirectory() as folder:
         sure = 0.6 if unsure else 0.98
         store.add(
             Record(
-                "water", at.isoformat(), at, "digits", f"{shown:07.3f}", shown, sure, unsure, "", "digits-3", "made up"
+                "water", at.isoformat(), at, "digits", f"{shown:07.3f}", shown, sure, unsure, "", "digits-4", "made up"
             )
         )
     draw_history(HERE / "watch.png", history(address))

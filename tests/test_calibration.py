@@ -423,13 +423,13 @@ def test_drawn_rows_need_no_data_set_and_a_fifth_is_empty(monkeypatch: pytest.Mo
         raise AssertionError("a data set was asked for")
 
     monkeypatch.setattr("facevalue.sources.digits.find_dataset", fail)
-    drawn = list(calibration.draw_rows((160, 32), 200))
-    again = list(calibration.draw_rows((160, 32), 200))
+    drawn = list(calibration.draw_rows((160, 32), 500))
+    again = list(calibration.draw_rows((160, 32), 500))
     assert all((one[0] == other[0]).all() and one[1] == other[1] for one, other in zip(drawn, again, strict=True))
     assert {picture.shape for picture, _ in drawn} == {(64, 320, 3)}
     labels = [label for _, label in drawn]
-    assert labels[160:] == [""] * 40
-    assert 0 < sum(not label for label in labels[:160]) < 30, "a covered digit here and there"
+    assert labels[400:] == [""] * 100
+    assert 0 < sum(not label for label in labels[:400]) < 40, "a covered digit here and there"
     singles = [label for label in labels if "." in label]
     assert singles and all(0 <= float(label) < 10 and len(label) == 3 for label in singles)
     assert all(label.isdecimal() and 2 <= len(label) <= 8 for label in labels if label and "." not in label)

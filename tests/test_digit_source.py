@@ -28,6 +28,7 @@ from facevalue.recipes import find_recipe
 from facevalue.sources import datasets, lettering, paint
 from facevalue.sources.digits import (
     BLANK_CONTRAST,
+    LCD_METERS,
     LEFT_OUT_METERS,
     MNIST_CELL,
     SHARES,
@@ -39,6 +40,7 @@ from facevalue.sources.digits import (
     meter_of,
     mnist_crop,
     open_four,
+    pick_meter,
     roughened,
     with_flag,
 )
@@ -277,11 +279,11 @@ def test_a_covered_digit_has_no_place_and_its_neighbours_do(monkeypatch: pytest.
 
 
 def test_displays_of_meters_are_strips_with_small_last_digits() -> None:
-    """Of every display at least STRIPS are whole rows of four digits and more; a third of those end in small ones."""
+    """Of every display at least STRIPS are whole rows of three digits and more; a third of those end in small ones."""
     from facevalue.sources.digits import STRIPS
 
     batch = DigitSource(shares=(("segments", 1.0),)).batch(3, 0, 300)
-    long = batch.count >= 4
+    long = batch.count >= 3
     assert long.mean() > STRIPS + 0.1
     tall = batch.cells[long, :, 3] - batch.cells[long, :, 2]
     last = tall[np.arange(len(tall)), batch.count[long] - 1]
@@ -589,11 +591,15 @@ def test_any_empty_picture_is_drawn(seed: int) -> None:
 
 
 def test_meters_that_are_left_out_are_never_shown(data: Path) -> None:
-    crops, groups, weights = meter_digits(data)
+    crops, of_meter = meter_digits(data)
     assert len(crops) == 9
     assert sorted(place for _, place in crops) == pytest.approx([0.0] * 3 + [3.3] * 3 + [9.9] * 3)
-    assert [len(group) for group in groups] == [6, 3]  # both hours of meter a are one meter
-    assert weights == pytest.approx([6**0.5, 3**0.5])
+    assert {name: len(group) for name, group in of_meter.items()} == {
+        "collected/a": 6,  # both hours of it are one meter
+        "collected/b": 3,
+    }
+    picked = [len(pick_meter(Random(seed), of_meter.values())) for seed in range(2000)]
+    assert np.mean(np.array(picked) == 6) == pytest.approx(2**0.5 / (1 + 2**0.5), abs=0.04)
     assert all(rgb.shape[0] <= 64 and rgb.shape[1] <= 48 for rgb, _ in crops)
 
 
@@ -610,6 +616,29 @@ def test_meters_that_are_left_out_are_never_shown(data: Path) -> None:
 )
 def test_a_burst_belongs_to_its_meter(name: str, meter: str) -> None:
     assert meter_of(name) == meter
+
+
+def test_displays_are_made_of_the_digits_of_one_lcd_meter(tmp_path: Path) -> None:
+    """Of those that stand still, with their places; whether a point follows is not known, so it is not taught."""
+    lcd, drum = LCD_METERS[0], "collected/drum"
+    write_meters(tmp_path / "meter-digits", [(lcd, 4.0), (lcd, 7.0), (lcd, 2.5), (drum, 9.0)])
+    batch = only("lcd", tmp_path).batch(1, 0, 40)
+    shown_places = batch.places[np.isfinite(batch.places)]
+    assert set(shown_places.tolist()) == {4.0, 7.0}
+    assert len(shown_places) == batch.count.sum()
+    assert batch.count.min() >= 2
+    target = DigitRow().encode(batch.labels())["point"]
+    assert target.weight.sum() == 0
+    assert target.values.min() >= 0  # a class that there is
+    assert "." not in batch.label(0)
+    left = batch.cells[:, :, 0]
+    assert all((np.diff(left[i, :n]) > 0).all() for i, n in enumerate(batch.count.tolist()))
+
+
+def test_displays_are_made_of_any_meter_where_there_is_no_lcd(tmp_path: Path) -> None:
+    write_meters(tmp_path / "meter-digits", [("collected/drum", 9.0), ("collected/drum", 9.5)])
+    batch = only("lcd", tmp_path).batch(1, 0, 20)
+    assert set(batch.places[np.isfinite(batch.places)].tolist()) == {9.0, 9.5}
 
 
 def test_a_cell_that_is_off_is_left_out(tmp_path: Path) -> None:

@@ -269,9 +269,9 @@ class DigitRow:
 
     def encode(self, labels: Mapping[str, NDArray[Any]]) -> dict[str, Target]:
         """labels: count (N,), places (N, 8), points (N, 8), and cells (N, 8, 4) in pixels of a frame whose columns
-        are 4 wide and whose height is 32; NaN where not known.
+        are 4 wide and whose height is 32; NaN where not known, of points a negative number.
         """
-        count, places, cells = labels["count"], labels["places"], labels["cells"]
+        count, places, points, cells = (labels[name] for name in ("count", "places", "points", "cells"))
         present = np.arange(MOST_DIGITS)[None] < count[:, None]
         soft = soft_circle(places.ravel() * 36, PLACES, SIGMA_PLACES * 36).reshape(*places.shape, PLACES)
         located = present & np.isfinite(cells).all(axis=2)
@@ -286,7 +286,7 @@ class DigitRow:
             "place": Target(soft, present.astype(np.float32)),
             "count": Target(rising.sum(axis=1).astype(np.float32), all_located.astype(np.float32)),
             "length": Target(count.astype(np.int64), everywhere),
-            "point": Target(labels["points"].astype(np.int64), present.astype(np.float32)),
+            "point": Target(np.maximum(points, 0).astype(np.int64), (present & (points >= 0)).astype(np.float32)),
             "extent": Target(extent.astype(np.float32), located.astype(np.float32)),
         }
 

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -29,7 +29,7 @@ from facevalue.errors import FaceValueError, LabelError
 from facevalue.images import fit_row
 from facevalue.labels import read_cells
 from facevalue.metrics import place_is_right
-from facevalue.sources import albums, camera, lettering, paint
+from facevalue.sources import albums, camera, displays, lettering, paint
 from facevalue.sources.datasets import DATA_VARIABLE, find_dataset, read_idx_pair, read_npz
 from facevalue.sources.lettering import HEIGHT, Row
 from facevalue.sources.mnist import augmented
@@ -45,13 +45,44 @@ LEFT_OUT_METERS = (
     "collected/watermeter/pp",
     "collected/watermeter/integra/NiLi",
 )
+# Meters among the others that show their digits on an LCD.
+LCD_METERS = (
+    "collected/lcd",
+    "collected/lcd/lcd_pb",
+    "collected/powermeter/LandisGyrT330_C",
+    "collected/powermeter/unknown/liflitz",
+    "collected/watermeter/Metrona/cold",
+    "collected/watermeter/Metrona/warm",
+    "collected/watermeter/watermeter_lcd",
+)
 SYNTH_BATCH = 64
+UNKNOWN = -1  # whether a point follows a digit
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on its pane
-STRIPS = 0.5  # of the displays: a meter's, cut close
+STRIPS = 0.8  # of the displays: a meter's, cut close
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
-SHARES = {"printed": 0.07, "segments": 0.24, "dots": 0.02, "drums": 0.14, "written": 0.24, "real": 0.23, "empty": 0.06}
-NEED_DATA = ("written", "real", "empty")  # kinds of rows that are drawn from data sets
+SHARES = {
+    "printed": 0.05,
+    "segments": 0.36,
+    "dots": 0.015,
+    "drums": 0.12,
+    "written": 0.165,
+    "real": 0.17,
+    "empty": 0.05,
+    "lcd": 0.07,
+}
+# of a training for displays, which keeps in mind what else there is
+DISPLAY_SHARES = {
+    "printed": 0.05,
+    "segments": 0.62,
+    "dots": 0.02,
+    "drums": 0.05,
+    "written": 0.06,
+    "real": 0.05,
+    "empty": 0.04,
+    "lcd": 0.11,
+}
+NEED_DATA = ("written", "real", "empty", "lcd")  # kinds of rows that are drawn from data sets
 
 
 def drawn_shares() -> tuple[tuple[str, float], ...]:
@@ -64,8 +95,9 @@ class DigitBatch:
     """Pictures of rows of digits and what stands where in them.
 
     pictures: (N, H, W, 3) uint8.  count: (N,) int64 digits.  places: (N, 8) float32, 0 <= place < 10, NaN where there
-    is no digit or nobody could tell it.  points: (N, 8) int64, 1 where a decimal point or comma follows.  cells:
-    (N, 8, 4) float32 left, right, top and bottom of each digit in pixels, NaN where there is none or it is not known.
+    is no digit or nobody could tell it.  points: (N, 8) int64, 1 where a decimal point or comma follows,
+    UNKNOWN where nobody said.  cells: (N, 8, 4) float32 left, right, top and bottom of each digit in pixels, NaN where
+    there is none or it is not known.
     """
 
     pictures: NDArray[np.uint8]
@@ -87,7 +119,7 @@ class DigitBatch:
         if count == 1 and tenths(places)[0] % 10:
             return f"{tenths(places)[0] / 10:.1f}"
         digits = shown(tenths(places)).tolist()
-        return "".join(f"{d}{'.' if p else ''}" for d, p in zip(digits, self.points[index], strict=False))
+        return "".join(f"{d}{'.' if p == 1 else ''}" for d, p in zip(digits, self.points[index], strict=False))
 
     def scores(self, beliefs: Sequence[RowBelief]) -> dict[str, float]:
         """Of rows whose digits can all be told: counted right, all digits right; of single ones: place within 0.1."""
@@ -109,6 +141,16 @@ class DigitBatch:
     def describe(scores: dict[str, float]) -> str:
         shares = {name: value for name, value in scores.items() if name != "loss"}
         return ", ".join(f"{name} {value:.1%}" for name, value in shares.items())
+
+
+def ends_of_cell(
+    matrix: NDArray[np.float64], left: float, right: float, top: float, bottom: float
+) -> tuple[float, float, float, float]:
+    """Left, right, top and bottom of a digit's cell, the middles of its sides, moved by a matrix (3, 3)."""
+    across, down = (left + right) / 2, (top + bottom) / 2
+    middle = matrix @ np.array([[left, right, across, across], [down, down, top, bottom], [1.0, 1.0, 1.0, 1.0]])
+    x, y = middle[:2] / middle[2]
+    return x[0], x[1], y[2], y[3]
 
 
 class Crop(NamedTuple):
@@ -146,6 +188,8 @@ class DigitSource:
         for index, name in enumerate(rnd.choices(names, weights, k=count)):
             if name == "real":
                 self.place_real(rnd, batch, index)
+            elif name == "lcd":
+                self.place_display(rnd, batch, index)
             else:
                 self.draw_one(rnd, name, batch, index)
         return batch
@@ -171,10 +215,7 @@ class DigitSource:
             (left, right), (top, bottom) = row.cells[digit], row.extents()[digit]
             batch.places[index, k] = np.nan if digit in covered else row.places[digit] % 10
             batch.points[index, k] = digit in row.points and digit + 1 < last
-            across, down = (left + right) / 2, (top + bottom) / 2
-            middle = matrix @ np.array([[left, right, across, across], [down, down, top, bottom], [1.0, 1.0, 1.0, 1.0]])
-            x, y = middle[:2] / middle[2]
-            batch.cells[index, k] = x[0], x[1], y[2], y[3]
+            batch.cells[index, k] = ends_of_cell(matrix, left, right, top, bottom)
 
     def make_row(self, rnd: Random, name: str) -> Row:
         digits = lettering.pick_digits(rnd, lettering.pick_count(rnd, name))
@@ -191,6 +232,18 @@ class DigitSource:
         glyphs, by_digit = mnist_glyphs(self.data)
         written = [bent(rnd, as_others_write(rnd, glyphs[rnd.choice(by_digit[digit])], digit)) for digit in digits]
         return lettering.written_row(rnd, digits, written)
+
+    def place_display(self, rnd: Random, batch: DigitBatch, index: int) -> None:
+        """Real digits of one LCD meter side by side, as its display may look in a photo; see ``sources.displays``."""
+        chosen = display_crops(rnd, self.data)
+        display = displays.join(rnd, [rgb for rgb, _ in chosen])
+        picture, matrix = displays.photograph(rnd, display.rgb, self.size_px)
+        batch.pictures[index] = picture
+        batch.count[index] = len(chosen)
+        for k, ((_, place), (left, right, top, bottom)) in enumerate(zip(chosen, display.cells, strict=True)):
+            batch.places[index, k] = place
+            batch.points[index, k] = UNKNOWN  # some crops show the one that follows their digit
+            batch.cells[index, k] = ends_of_cell(matrix, left, right, top, bottom)
 
     def place_real(self, rnd: Random, batch: DigitBatch, index: int, empty: bool = False) -> None:
         """One real crop as the reader fits it, or several side by side, which teaches more for the same arithmetic."""
@@ -279,13 +332,14 @@ def draw_row(
     """The picture of a row as a stranger crops it, fitted into the frame as the reader fits it.
 
     first, last: the digits wanted, first <= k < last; of their neighbours less than half is left in the picture.
-    strip: cut close round the row, as detectors of displays do it, and neither coarse nor covered.
+    strip: as detectors cut out displays: little above and below, more or less room on either side, in the shapes of
+    sets that were scaled to one size, their noise with them; neither coarse nor covered.
     Returns (H, W, 3) uint8, the matrix (3, 3) from the row's units to pixels, and which digits were covered.
     """
     across, down = size_px
     kind = 0.0 if strip else rnd.random()
     if kind < 0.35:
-        share = rnd.uniform(0.72 if strip else 0.8, 1.0)
+        share = rnd.uniform(0.58 if strip else 0.8, 1.0)
     else:
         share = rnd.uniform(0.55, 0.85) if kind < 0.82 else rnd.uniform(0.32, 0.6)
     tall = HEIGHT / share
@@ -298,6 +352,13 @@ def draw_row(
     length = end - begin
     loose = rnd.uniform(-3, 15) if kind < 0.35 else rnd.uniform(0, 60) if kind < 0.82 else rnd.uniform(0, 160)
     wide = length + (0.0 if is_part else loose + (loose if rnd.random() < 0.6 else rnd.uniform(-3, 60)))
+    aside = 0.0
+    if strip:
+        before, after = (
+            rnd.uniform(-3, 20) if kind < 0.45 else rnd.uniform(0, 80) if kind < 0.82 else rnd.uniform(40, 250)
+            for kind in (rnd.random(), rnd.random())
+        )
+        wide, aside = length + before + after, (before - after) / 2
     angle = math.radians(rnd.gauss(0, 2.0) if is_part or rnd.random() < 0.7 else rnd.uniform(-11, 11))
     c, s = math.cos(angle), math.sin(angle)
     tall = max(tall, abs(s) * length * 0.9 + c * HEIGHT)
@@ -305,12 +366,15 @@ def draw_row(
         wide = max(wide, abs(c) * length * 0.98 + abs(s) * HEIGHT * 0.7)
     squeeze = math.exp(rnd.gauss(0, 0.15))
     if strip or rnd.random() < row.stretched:  # as sets of crops have it that were all scaled to one size
-        squeeze = min(max(rnd.uniform(3.5, 7.0) * tall / wide, 1 / 1.6), 2.6)
+        aspect = rnd.uniform(5.5, 7.0) if strip and rnd.random() < 0.5 else rnd.uniform(3.5, 7.5)
+        squeeze = min(max(aspect * tall / wide, 1 / 1.6), 2.6)
     sx, sy = fit_row(wide * squeeze, tall, size_px)
     area = min(across, wide * squeeze * sx), min(down, tall * sy)
     left, top = (across - area[0]) / 2, (down - area[1]) / 2
     free = tall - (abs(s) * length + HEIGHT)
     shift = (rnd.uniform(-0.5, 0.5) * max(0.0, wide - length) * 0.7, rnd.uniform(-0.5, 0.5) * max(free, 4.0) * 0.9)
+    if strip:
+        shift = aside, shift[1]
     centred = np.array([[1.0, 0.0, -(begin + end) / 2], [0.0, 1.0, -HEIGHT / 2], [0.0, 0.0, 1.0]])
     lean = rnd.gauss(0, 0.07)
     turned = np.array([[c, -s + lean * c, shift[0]], [s, c + lean * s, shift[1]], [0.0, 0.0, 1.0]])
@@ -320,8 +384,8 @@ def draw_row(
     matrix = placed @ turned @ centred
 
     finer = 1.0
-    if rnd.random() < 0.3:  # a tiny picture, scaled up
-        finer = rnd.uniform(0.6, 1.0) if strip or rnd.random() < 0.7 else rnd.uniform(0.4, 0.7)
+    if rnd.random() < (0.45 if strip else 0.3):  # a tiny picture, scaled up
+        finer = rnd.uniform(0.55, 1.0) if strip or rnd.random() < 0.7 else rnd.uniform(0.4, 0.7)
     drawn = max(8, round(across * finer)), max(8, round(down * finer))
     sheet = np.zeros((drawn[1], drawn[0], 4), dtype=np.uint8)
     covered: set[int] = set()
@@ -352,16 +416,23 @@ def draw_row(
             covered.add(cover_digit(canvas, rnd, row))
         canvas.restore()
     rgb = sheet[..., :3]
+    early = strip and drawn != size_px and rnd.random() < 0.5
+    if early:  # its noise is scaled up with it
+        rgb = camera.develop(rnd, np.ascontiguousarray(rgb))
     if drawn != size_px:
-        resample = Image.Resampling.BILINEAR if strip or rnd.random() < 0.7 else Image.Resampling.NEAREST
+        resample = Image.Resampling.BILINEAR
+        if early:
+            resample = rnd.choice((Image.Resampling.BILINEAR, Image.Resampling.BICUBIC))
+        elif not strip and rnd.random() >= 0.7:
+            resample = Image.Resampling.NEAREST
         rgb = np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize(size_px, resample))
     x0, x1, y0, y1 = round(left), round(left + area[0]), round(top), round(top + area[1])
     picture = np.zeros((down, across, 3), dtype=np.uint8)
     part = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-    if rnd.random() < 0.2:
-        blur = rnd.uniform(0.3, 1.5), rnd.uniform(0.3, 1.5)
+    if rnd.random() < (0.35 if strip else 0.2):
+        blur = rnd.uniform(0.3, 2.0 if strip else 1.5), rnd.uniform(0.3, 1.5)
         part = np.asarray(Image.fromarray(part).filter(ImageFilter.BoxBlur(blur)))
-    picture[y0:y1, x0:x1] = camera.develop(rnd, part) if rnd.random() < 0.92 else part
+    picture[y0:y1, x0:x1] = camera.develop(rnd, part) if rnd.random() < (0.4 if early else 0.92) else part
     return picture, matrix, covered
 
 
@@ -508,8 +579,8 @@ def meter_of(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[int]], list[float]]:
-    """Crops and places of meter digits, the indices of each meter's, and how often each meter is shown.
+def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], dict[str, list[int]]]:
+    """Crops and places of meter digits, and the indices of each meter's by its name, in alphabetical order.
 
     Meters that are left out, and cells that are off, are not among them.  Raises LabelError, FaceValueError.
     """
@@ -538,15 +609,52 @@ def meter_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[
         except (OSError, SyntaxError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise FaceValueError(f"{path}:{line}: {folder / cells[file]} can't be read: {why}") from error
-        low, high = np.percentile(rgb.mean(axis=2), (3, 97))
-        if place == 0 and high - low < BLANK_CONTRAST:
+        if place == 0 and contrast_of(rgb) < BLANK_CONTRAST:
             continue
         of_meter[meter_of(cells[meter])].append(len(crops))
         crops.append((rgb, place))
     if not crops:
         raise LabelError(f"{path}: no picture of a meter that may be trained on")
-    groups = [of_meter[name] for name in sorted(of_meter)]
-    return crops, groups, [math.sqrt(len(group)) for group in groups]
+    return crops, dict(sorted(of_meter.items()))
+
+
+def contrast_of(rgb: RGB) -> float:
+    """Grey levels between a crop's darkest and its lightest parts."""
+    low, high = np.percentile(rgb.mean(axis=2), (3, 97))
+    return float(high - low)
+
+
+def pick_meter(rnd: Random, groups: Iterable[list[int]]) -> list[int]:
+    """One of some meters' indices; one with four times the crops is picked twice as often."""
+    groups = list(groups)
+    return rnd.choices(groups, [math.sqrt(len(group)) for group in groups])[0]
+
+
+def display_crops(rnd: Random, data: Path | None) -> list[tuple[RGB, float]]:
+    """Two to eight crops of one LCD meter with their places, often with zeros in front."""
+    crops, groups = lcd_digits(data)
+    group = pick_meter(rnd, groups)
+    count = rnd.choices((2, 3, 4, 5, 6, 7, 8), (1, 1, 3, 4, 5, 4, 1))[0]
+    chosen = [crops[rnd.choice(group)] for _ in range(count)]
+    if rnd.random() < 0.35:
+        zeros = [i for i in group if crops[i][1] == 0]
+        for k in range(min(rnd.choice((1, 2, 3)), count) if zeros else 0):
+            chosen[k] = crops[rnd.choice(zeros)]
+    return chosen
+
+
+@functools.lru_cache(maxsize=2)
+def lcd_digits(data: Path | None) -> tuple[list[tuple[RGB, float]], list[list[int]]]:
+    """What ``meter_digits`` has, and the indices of each meter's that shows them on an LCD, of LCD_METERS.
+
+    Where none of those is among them, of all meters.  Raises as that does.
+    """
+    crops, of_meter = meter_digits(data)
+    groups = [of_meter[name] for name in LCD_METERS if name in of_meter]
+    plain = [
+        [i for i in group if crops[i][1] % 1 == 0 and contrast_of(crops[i][0]) >= BLANK_CONTRAST] for group in groups
+    ]
+    return crops, [group for group in plain if group] or list(of_meter.values())
 
 
 def turned(rnd: Random, rgb: RGB, degrees: float, stretch: float, shift: float) -> RGB:
@@ -570,8 +678,8 @@ def real_crop(rnd: Random, data: Path | None) -> Crop:
     """A meter's digit, a handwritten or a printed one."""
     kind = rnd.random()
     if kind < 0.46:
-        crops, groups, weights = meter_digits(data)
-        return meter_crop(rnd, *crops[rnd.choice(rnd.choices(groups, weights)[0])])
+        crops, of_meter = meter_digits(data)
+        return meter_crop(rnd, *crops[rnd.choice(pick_meter(rnd, of_meter.values()))])
     if kind < 0.9:
         return mnist_crop(rnd, data)
     pictures, labels, filled, _ = sudoku_cells(data)
@@ -613,8 +721,8 @@ def with_streaks(rnd: Random, rgb: RGB) -> RGB:
 
 def counter_crops(rnd: Random, data: Path | None, count: int) -> list[Crop]:
     """Digits of one meter, as its whole counter would show them, though not with places that belong together."""
-    crops, groups, weights = meter_digits(data)
-    group = rnd.choices(groups, weights)[0]
+    crops, of_meter = meter_digits(data)
+    group = pick_meter(rnd, of_meter.values())
     return [meter_crop(rnd, *crops[rnd.choice(group)]) for _ in range(count)]
 
 

@@ -366,12 +366,20 @@ def draw_uneven(canvas: skia.Canvas, rnd: Random, paths: Sequence[skia.Path], in
 
 
 def meter_display(rnd: Random) -> Row:
-    """The display of an electricity or gas meter: four to eight digits, the last often small, a unit above it."""
-    return segment_row(rnd, pick_digits(rnd, rnd.choices((4, 5, 6, 7, 8), (3, 4, 5, 4, 1))[0]), small_last=0.5)
+    """The display of an electricity or gas meter: three to eight digits, the last often small, a unit above it."""
+    digits = pick_digits(rnd, rnd.choices((3, 4, 5, 6, 7, 8), (1, 3, 4, 6, 5, 1))[0])
+    if rnd.random() < 0.4:  # the zeros that meters show in front
+        zeros = min(rnd.choice((1, 1, 2, 2, 3, 4)), len(digits))
+        digits[:zeros] = [0] * zeros
+    return segment_row(rnd, digits, small_last=0.5, meter=True)
 
 
-def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) -> Row:
-    """A seven-segment display, LCD or LED.  small_last: how often the last digits, or those past a point, are small."""
+def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, meter: bool = False) -> Row:
+    """A seven-segment display, LCD or LED.  small_last: how often the last digits, or those past a point, are small.
+
+    meter: a meter's, where a point mostly stands before the last digit, small digits may be raised, cells before the
+    number are off, and what stands beside the number fades with it.
+    """
     width = rnd.uniform(42, 92)
     pitch = width + rnd.uniform(10, 48)
     thick = rnd.uniform(6, 20) if rnd.random() < 0.8 else rnd.uniform(5, 9)
@@ -389,16 +397,21 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
         ink = paint.shade(ground, rnd.uniform(0.4, 1))  # inverted LCD
         if abs(paint.luminance(ink) - luma) < 0.12:
             ink = (1.0, 1.0, 1.0) if luma < 0.6 else (0.05, 0.05, 0.1)
-    elif rnd.random() < 0.12:
+    elif rnd.random() < (0.3 if meter else 0.12):
         ink = tinted_ink(rnd, ground)
     else:
         ink = paint.shade(ground, -rnd.choice((rnd.uniform(0.22, 0.6), rnd.uniform(0.5, 1))))
     ghost = rnd.choice((0.0, 0.0, rnd.uniform(0.0, 0.1), rnd.uniform(0.03, 0.2), rnd.uniform(0.15, 0.3)))
     other_way = {digit for digit in ALSO if rnd.random() < 0.3}
     point_at = rnd.randrange(len(digits) - 1) if len(digits) > 1 and rnd.random() < 0.45 else -1
+    if meter and len(digits) > 2:
+        kind = rnd.random()
+        point_at = len(digits) - 2 if kind < 0.55 else point_at if kind < 0.65 else -1
     small_from = len(digits)
     if len(digits) > 2 and rnd.random() < small_last:
         small_from = point_at + 1 if point_at >= 0 else len(digits) - rnd.choice((1, 1, 2))
+        if meter and point_at < 0 and rnd.random() < 0.7:
+            small_from = len(digits) - 1
     small = rnd.uniform(0.4, 0.85) if rnd.random() < 0.6 else rnd.uniform(0.36, 0.6)
     stacked = small < 0.68 and small_from < len(digits) and rnd.random() < 0.5
     may_tell_time = point_at < 0 and len(digits) in (4, 6) and small_from == len(digits)
@@ -410,13 +423,16 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
         point_gap = rnd.uniform(15, 60)
     point_radius = rnd.uniform(0.35, 0.75) * thick
     round_point = rnd.random() < 0.5
+    sunk = rnd.uniform(0, 1) if meter and rnd.random() < 0.12 else 1.0  # small digits: 1 on the foot, 0 at the top
+    factors = [small if index >= small_from else 1.0 for index in range(len(digits))]
     x, cells, tops = 0.0, [], []
-    for index in range(len(digits)):
-        factor = small if index >= small_from else 1.0
+    for index, factor in enumerate(factors):
         cells.append((x - (pitch - width) * 0.2 * factor, x + (width + (pitch - width) * 0.2) * factor))
-        tops.append(HEIGHT * (1 - factor))
+        tops.append(HEIGHT * (1 - factor) * sunk)
         x += pitch * factor + (point_gap if index in (point_at, colon_after) else 0.0)
     end = x - (pitch - width) * (small if small_from < len(digits) else 1.0)
+    off_before = rnd.randint(1, 3) if meter and ghost > 0.05 and rnd.random() < 0.5 else 0
+    fades = meter and rnd.random() < 0.8
     furniture = rnd.getrandbits(32)
     glow = led and rnd.random() < 0.6
     with_unit = rnd.random() < 0.3
@@ -439,6 +455,7 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
     def draw(canvas: skia.Canvas) -> None:
         more = Random(furniture)
         lit_pen, ghost_pen = paint.fill(ink, faint), paint.fill(ink, ghost * faint)
+        beside = paint.mixed(ground, ink, faint) if fades else ink
         if rim < 0.25:  # the display's frame
             gap_left, gap_right = more.uniform(5, 60), more.uniform(5, 60)
             box = skia.Rect.MakeLTRB(-gap_left, -more.uniform(6, 40), end + gap_right, HEIGHT + more.uniform(6, 40))
@@ -457,19 +474,25 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
                 y, side = step * 50 + more.uniform(0, 12), more.uniform(26, 44)
                 box = skia.Rect.MakeXYWH(-side - more.uniform(8, 40), y, side, side)
                 if framed_icons:  # with a sign in it
-                    canvas.drawRect(box, paint.stroke(ink, more.uniform(2, 5)))
+                    canvas.drawRect(box, paint.stroke(beside, more.uniform(2, 5)))
                     sign = paint.pick_font(more, side * 0.7)
                     word = more.choice(("I", "L", "T", "Q", "II", "▲", "~", "Σ", "R"))
-                    canvas.drawString(word, box.left() + 0.1 * side, box.bottom() - 0.2 * side, sign, paint.fill(ink))
+                    canvas.drawString(
+                        word, box.left() + 0.1 * side, box.bottom() - 0.2 * side, sign, paint.fill(beside)
+                    )
                 else:
-                    canvas.drawRect(box, paint.fill(ink))
+                    canvas.drawRect(box, paint.fill(beside))
         if glow:
             lit_pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kSolid_BlurStyle, more.uniform(2, 9)))
         canvas.save()
         canvas.translate(slant * HEIGHT / 2, 0)
         canvas.skew(-slant, 0)
-        for index, digit in enumerate(digits):
-            factor = small if index >= small_from else 1.0
+        for cell in range(off_before):
+            canvas.save()
+            canvas.translate(-pitch * (cell + 1), 0)
+            canvas.drawPath(segment_path("abcdefg", width, thick, gap, style), ghost_pen)
+            canvas.restore()
+        for index, (digit, factor) in enumerate(zip(digits, factors, strict=True)):
             lit = ALSO[digit] if digit in other_way else SEGMENTS[digit]
             canvas.save()
             left = cells[index][0] + (pitch - width) * 0.2 * factor
@@ -507,14 +530,14 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
             draw_stacked(canvas, more, cells[small_from][0], tops[small_from], paint.mixed(ground, ink, faint))
         canvas.restore()
         if with_unit:
-            draw_unit(canvas, more, end + unit_gap, ink)
+            draw_unit(canvas, more, end + unit_gap, beside)
             if more.random() < 0.3:  # a second one below it
                 font = paint.pick_font(more, more.uniform(20, 50))
                 canvas.drawString(more.choice(UNITS), end + unit_gap, HEIGHT + more.uniform(-10, 20), font, lit_pen)
         if before:
             font = paint.pick_font(more, more.uniform(20, 60))
             word = more.choice(LETTERS)
-            canvas.drawString(word, -font.measureText(word) - more.uniform(8, 40), HEIGHT, font, paint.fill(ink))
+            canvas.drawString(word, -font.measureText(word) - more.uniform(8, 40), HEIGHT, font, paint.fill(beside))
         if edge:  # words and arrows above and below, as displays carry them
             for _ in range(more.randrange(1, 5)):
                 font = paint.pick_font(more, more.uniform(12, 30))
@@ -524,12 +547,14 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
                     more.uniform(-30, max(end, 1)),
                     y,
                     font,
-                    paint.fill(ink, more.uniform(0.4, 1)),
+                    paint.fill(beside, more.uniform(0.4, 1)),
                 )
 
-    # leaning digits stand where they are drawn half-way up a whole one; the middle of a small one is lower
+    # leaning digits stand where they are drawn half-way up a whole one; the middle of a small one is lower or higher
+    bottoms = tuple(top + HEIGHT * factor for top, factor in zip(tops, factors, strict=True))
+    lower = [(top + bottom - HEIGHT) / 2 for top, bottom in zip(tops, bottoms, strict=True)]
     leaning = tuple(
-        (left - slant * top / 2, right - slant * top / 2) for (left, right), top in zip(cells, tops, strict=True)
+        (left - slant * down, right - slant * down) for (left, right), down in zip(cells, lower, strict=True)
     )
     return Row(
         places=tuple(float(d) for d in digits),
@@ -540,7 +565,7 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35) ->
         points=frozenset({point_at} - {-1}),
         stretched=0.6,
         tops=tuple(tops),
-        bottoms=(HEIGHT,) * len(digits),
+        bottoms=bottoms,
         contrast=min(1.0, apart * faint, apart * faint * thick / 12),
         glossy=0.25,
     )
