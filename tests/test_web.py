@@ -521,7 +521,7 @@ def write_log(path: Path) -> None:
             confidence = 0.4 if uncertain else 0.98
             store.add(
                 Record(
-                    "meter", str(index), time, "digits", value, float(value), confidence, uncertain, "", "digits-3", ""
+                    "meter", str(index), time, "digits", value, float(value), confidence, uncertain, "", "digits-4", ""
                 )
             )
     with closing(Store(str(path))) as store:
