@@ -21,7 +21,7 @@ from facevalue.assembly import make_network, make_source
 from facevalue.calibration import FEATURES_OF, Calibration
 from facevalue.checkpoint import is_finished, read_checkpoint
 from facevalue.codecs import Codec, Floats, make_codec
-from facevalue.codecs.digits import COLUMN_PX, MOST_DIGITS, STEP_PX
+from facevalue.codecs.digits import BESIDE_PX, COLUMN_PX, MOST_DIGITS, STEP_PX
 from facevalue.codecs.needles import log_softmax
 from facevalue.ending import ending_by_signal
 from facevalue.errors import MissingExtraError, ModelError, SettingError, StoppedError
@@ -39,6 +39,7 @@ from facevalue.sources import Source
 PARITY = {"circle": 0.05, "classes": 0.05, "value": 0.03, "vector": 0.004}
 NARROW_PARITY = 0.02  # digits counted, and shares of places and lengths, that narrow pictures may differ by on average
 NARROW_SHOWN_PX = 32
+NARROW_DRAWN, NARROW_LEAST = 256, 16
 HALF_FROM = 256  # tensors of at least this many numbers are stored in fp16
 
 
@@ -252,12 +253,19 @@ def check_parity(path: Path, source: Source, expected: Callable[[NDArray[np.uint
 def reads_narrow(path: Path, narrow_px: int, source: Source) -> bool:
     """Whether a file of rows reads narrow pictures as whole ones, which are the same but for black beside them.
 
-    Asked of the middles of pictures of the source; counts, places and lengths may differ by NARROW_PARITY on average.
+    Asked of those pictures of the source that the reader would read narrow; where there are few, of the middles of
+    others. Counts, places and lengths may differ by NARROW_PARITY on average.
     """
-    pictures = np.array(source.batch(seed=987, step=1, count=64).pictures)
-    beside = (pictures.shape[2] - narrow_px) // 2
-    black = (pictures.shape[2] - NARROW_SHOWN_PX) // 2
-    pictures[:, :, :black], pictures[:, :, -black:] = 0, 0
+    pictures = np.array(source.batch(seed=987, step=1, count=NARROW_DRAWN).pictures)
+    across = pictures.shape[2]
+    beside = (across - narrow_px) // 2
+    reach = np.where(pictures.any(axis=(1, 3)), np.abs(np.arange(across) + 0.5 - across / 2), 0).max(axis=1)
+    are_narrow = reach <= narrow_px / 2 - BESIDE_PX
+    if are_narrow.sum() >= NARROW_LEAST:
+        pictures = pictures[are_narrow]
+    else:
+        black = (across - NARROW_SHOWN_PX) // 2
+        pictures[:, :, :black], pictures[:, :, -black:] = 0, 0
     weight = load_weight(path, threads=1)
     whole, narrow = weight.run(pictures), weight.run(np.ascontiguousarray(pictures[:, :, beside:-beside]))
     cut = beside // COLUMN_PX
