@@ -38,8 +38,8 @@ from facevalue.sources import Source
 # Of numbers larger than 1, such as minutes, it is the share of the largest.
 PARITY = {"circle": 0.05, "classes": 0.05, "value": 0.03, "vector": 0.004}
 NARROW_PARITY = 0.02  # digits counted, and shares of places and lengths, that narrow pictures may differ by on average
-NARROW_SHOWN_PX = 32
-NARROW_DRAWN, NARROW_LEAST = 256, 16
+NARROW_DRAWN, NARROW_LEAST = 256, 16  # pictures drawn to find narrow ones, and how few of these are too few
+NARROW_SHOWN_PX = 32  # of the middle of others
 HALF_FROM = 256  # tensors of at least this many numbers are stored in fp16
 
 

@@ -188,6 +188,11 @@ def defocus(rnd: Random, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     across, down = radius, radius
     if kind > 0.95:
         across, down = (rnd.uniform(0.8, 3.5) * scale, 0.0)[:: rnd.choice((1, -1))]
+    return blurred(rgb, across, down)
+
+
+def blurred(rgb: NDArray[np.uint8], across: float, down: float) -> NDArray[np.uint8]:
+    """rgb (H, W, 3) uint8 averaged over boxes that reach so many pixels to either side."""
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).filter(ImageFilter.BoxBlur((across, down))))
 
 

@@ -430,8 +430,7 @@ def draw_row(
     picture = np.zeros((down, across, 3), dtype=np.uint8)
     part = np.ascontiguousarray(rgb[y0:y1, x0:x1])
     if rnd.random() < (0.35 if strip else 0.2):
-        blur = rnd.uniform(0.3, 2.0 if strip else 1.5), rnd.uniform(0.3, 1.5)
-        part = np.asarray(Image.fromarray(part).filter(ImageFilter.BoxBlur(blur)))
+        part = camera.blurred(part, rnd.uniform(0.3, 2.0 if strip else 1.5), rnd.uniform(0.3, 1.5))
     picture[y0:y1, x0:x1] = camera.develop(rnd, part) if rnd.random() < (0.4 if early else 0.92) else part
     return picture, matrix, covered
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from facevalue.images import fit_row
 from facevalue.sources import camera, lettering, paint
@@ -27,7 +27,6 @@ SPARE_PX = 20  # above and below it before the display is cut out
 PAD_PX = 24  # of its edges that are repeated around it
 CELL = (0.08, 0.92, 0.1, 0.9)  # left, right, top and bottom of the digit in a crop
 LEAST_APART = 0.16  # of faint ink from its ground, in the colour that differs most
-LED = 0.22  # darker grounds than this have lit digits
 
 
 class Display(NamedTuple):
@@ -97,7 +96,7 @@ def recoloured(rnd: Random, canvas: Floats) -> NDArray[np.float64]:
     low, high = np.percentile(grey, (4, 90))
     level = ((grey - low) / max(high - low, 10.0))[..., None]
     ground = lettering.lcd_ground(rnd)
-    if paint.luminance(ground) < LED:
+    if paint.luminance(ground) < lettering.LED_LUMINANCE:
         ink = paint.shade(ground, rnd.uniform(0.4, 1))
     elif rnd.random() < 0.4:
         ink = lettering.tinted_ink(rnd, ground)
@@ -132,7 +131,7 @@ def photograph(rnd: Random, rgb: RGB, size_px: tuple[int, int]) -> tuple[RGB, ND
 
     framed = np.pad(rgb, ((PAD_PX, PAD_PX), (PAD_PX, PAD_PX), (0, 0)), mode="edge")
     if min(sx * squeeze, sy) < 0.7:  # it shrinks
-        framed = blurred(framed, 0.35 / max(sx * squeeze, 0.2), 0.3)
+        framed = camera.blurred(framed, 0.35 / max(sx * squeeze, 0.2), 0.3)
     back = shifted(PAD_PX, PAD_PX) @ np.linalg.inv(inside)
     part = np.asarray(
         Image.fromarray(framed).transform(
@@ -140,7 +139,7 @@ def photograph(rnd: Random, rgb: RGB, size_px: tuple[int, int]) -> tuple[RGB, ND
         )
     )
     if rnd.random() < 0.25:
-        part = blurred(part, rnd.uniform(0.3, 2.0), rnd.uniform(0.3, 1.3))
+        part = camera.blurred(part, rnd.uniform(0.3, 2.0), rnd.uniform(0.3, 1.3))
     if rnd.random() < 0.8:
         part = camera.develop(rnd, np.ascontiguousarray(part))
     picture = np.zeros((down, across, 3), dtype=np.uint8)
@@ -150,8 +149,3 @@ def photograph(rnd: Random, rgb: RGB, size_px: tuple[int, int]) -> tuple[RGB, ND
 
 def shifted(x: float, y: float) -> NDArray[np.float64]:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def blurred(rgb: RGB, across: float, down: float) -> RGB:
-    """rgb averaged over boxes that reach so many pixels to either side."""
-    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.BoxBlur((across, down))))

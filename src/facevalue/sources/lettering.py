@@ -190,6 +190,7 @@ def printed_row(rnd: Random, digits: Sequence[int]) -> Row:
 
 SEGMENTS = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")
 ALSO = {6: "cdefg", 7: "abcf", 9: "abcfg"}  # as other makers light them
+LED_LUMINANCE = 0.22  # darker grounds than this have lit digits
 LEAST_CONTRAST = 0.1  # of lit segments of usual breadth, before light falls on the pane
 
 
@@ -388,7 +389,7 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, me
     slant = rnd.choice((0.0, rnd.uniform(0, 0.12), rnd.uniform(0.05, 0.25)))
     ground = lcd_ground(rnd)
     luma = paint.luminance(ground)
-    led = luma < 0.22
+    led = luma < LED_LUMINANCE
     if led:
         ink = paint.from_hsv(
             rnd.choice((0.0, 0.03, 0.33, 0.4, 0.55, 0.12)), rnd.choice((0, 0.4, 1)), rnd.uniform(0.6, 1)
