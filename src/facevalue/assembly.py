@@ -34,7 +34,7 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
     from facevalue.sources.clock_sets import kitchen_clocks, plain_clocks
     from facevalue.sources.clocks import ClockSource
     from facevalue.sources.dials import DialSource
-    from facevalue.sources.digits import DISPLAY_SHARES, DigitSource
+    from facevalue.sources.digits import DISPLAY_SHARES, MOSTLY_DISPLAY_SHARES, DigitSource
     from facevalue.sources.mnist import MnistSequences, MnistSource, SvhnSource
     from facevalue.sources.pictures import PICTURES, open_pictures
 
@@ -52,6 +52,7 @@ def make_source(recipe: Recipe, data: Path | None = None) -> Source:
         "dials/wild": lambda: DialSource(size_px=recipe.size_px),
         "digits/wild": lambda: DigitSource(size_px=recipe.frame_px, data=data),
         "digits/displays": lambda: DigitSource(recipe.frame_px, data, tuple(DISPLAY_SHARES.items())),
+        "digits/mostly-displays": lambda: DigitSource(recipe.frame_px, data, tuple(MOSTLY_DISPLAY_SHARES.items())),
         "digits/mnist": lambda: MnistSource(data, recipe.steps),
         "digits/mnist-all": lambda: MnistSource(data, recipe.steps, hold_out=False),
         "digits/mnist-plain": lambda: MnistSource(data),
@@ -146,7 +147,7 @@ def refuse_unused(recipe: Recipe, settings: Mapping[str, str], data: Path | None
         raise SettingError(f"{recipe.name} draws its pictures ({recipe.source}) and makes no use of --data{index}")
     codec = make_codec(recipe.codec)
     used = {
-        "width_px": recipe.source in ("digits/wild", "digits/displays"),
+        "width_px": recipe.source in ("digits/wild", "digits/displays", "digits/mostly-displays"),
         "smoothing": any(head.kind == "classes" for head in codec.heads),
         "decay": recipe.schedule == "linear",
         "weight_decay": recipe.optimizer in ("muon", "adamw", "muon-normed", "momentum-normed"),

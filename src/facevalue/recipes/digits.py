@@ -92,6 +92,15 @@ RECIPES = (
         learning_rate=1e-3,
         seed=8,
     ),
+    dataclasses.replace(
+        DISPLAYS,
+        name="digits/wild-9",
+        source="digits/mostly-displays",
+        parent="digits/wild-8",
+        steps=16_000,
+        learning_rate=1e-3,
+        seed=9,
+    ),
     Recipe(
         name="digits/tiny",
         kind="digits",

@@ -82,6 +82,17 @@ DISPLAY_SHARES = {
     "empty": 0.04,
     "lcd": 0.11,
 }
+# of a training for all of them that keeps what was learned of displays
+MOSTLY_DISPLAY_SHARES = {
+    "printed": 0.04,
+    "segments": 0.42,
+    "dots": 0.02,
+    "drums": 0.08,
+    "written": 0.1,
+    "real": 0.12,
+    "empty": 0.04,
+    "lcd": 0.18,
+}
 NEED_DATA = ("written", "real", "empty", "lcd")  # kinds of rows that are drawn from data sets
 
 

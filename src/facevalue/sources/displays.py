@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from facevalue.images import fit_row
 from facevalue.sources import camera, lettering, paint
@@ -26,6 +26,8 @@ TALL_PX = 48  # of a crop in a joined display
 SPARE_PX = 20  # above and below it before the display is cut out
 PAD_PX = 24  # of its edges that are repeated around it
 CELL = (0.08, 0.92, 0.1, 0.9)  # left, right, top and bottom of the digit in a crop
+EVENED, HALF_EVENED = 0.6, 0.8  # how often the grounds of its crops are made one, and how often made alike
+STROKE_PX = 11  # more than the breadth of a segment in a joined display, odd
 LEAST_APART = 0.16  # of faint ink from its ground, in the colour that differs most
 
 
@@ -55,7 +57,7 @@ def join(rnd: Random, crops: Sequence[RGB]) -> Display:
     )
     widths = [part.shape[1] for part in parts]
     lefts = [max(0, before) + sum(widths[:k]) + k * gap for k in range(len(parts))]
-    canvas: NDArray[Any] = side_by_side(parts, lefts, lefts[-1] + widths[-1] + max(0, after), rnd.random() < 0.5)
+    canvas: NDArray[Any] = side_by_side(parts, lefts, lefts[-1] + widths[-1] + max(0, after), rnd.random())
     canvas = canvas[SPARE_PX - above : SPARE_PX + TALL_PX + below]
     if rnd.random() < 0.75:
         canvas = recoloured(rnd, canvas)
@@ -72,10 +74,10 @@ def join(rnd: Random, crops: Sequence[RGB]) -> Display:
     return Display(picture, cells)
 
 
-def side_by_side(parts: Sequence[RGB], lefts: Sequence[int], width: int, is_even: bool) -> Floats:
+def side_by_side(parts: Sequence[RGB], lefts: Sequence[int], width: int, uneven: float) -> Floats:
     """(TALL_PX + 2 SPARE_PX, width, 3): parts with their feet on one line, on the usual colour of their edges.
 
-    is_even: what tells one part's ground from the next one's is mostly taken away.
+    uneven: 0..1, below EVENED what tells one part's ground from the next one's is taken away, up to HALF_EVENED mostly.
     """
     edges = np.concatenate([part[[0, -1]].reshape(-1, 3) for part in parts])
     plain = np.median(edges, axis=0).astype(np.float32)
@@ -85,9 +87,18 @@ def side_by_side(parts: Sequence[RGB], lefts: Sequence[int], width: int, is_even
     for part, left in zip(parts, lefts, strict=True):
         column = canvas[:, left : left + part.shape[1]]
         column[foot - part.shape[0] : foot] = part
-        if is_even:
+        if uneven < EVENED:
+            inside = column[foot - part.shape[0] : foot]
+            inside += plain - ground_of(part)
+        elif uneven < HALF_EVENED:
             column += 0.8 * (plain - np.median(column[SPARE_PX:foot].reshape(-1, 3), axis=0))
     return canvas
+
+
+def ground_of(part: RGB) -> Floats:
+    """(H, W, 3): the colour that a crop of dark ink would have without it: its closing by STROKE_PX, smoothed."""
+    image = Image.fromarray(part).filter(ImageFilter.MaxFilter(STROKE_PX)).filter(ImageFilter.MinFilter(STROKE_PX))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(STROKE_PX / 4)), dtype=np.float32)
 
 
 def recoloured(rnd: Random, canvas: Floats) -> NDArray[np.float64]:
