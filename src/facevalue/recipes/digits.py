@@ -97,7 +97,7 @@ RECIPES = (
         name="digits/wild-9",
         source="digits/mostly-displays",
         parent="digits/wild-8",
-        steps=13_000,
+        steps=12_000,
         learning_rate=1e-3,
         seed=9,
     ),

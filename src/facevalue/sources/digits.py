@@ -30,7 +30,9 @@ from facevalue.images import fit_row
 from facevalue.labels import read_cells
 from facevalue.metrics import place_is_right
 from facevalue.sources import albums, camera, displays, lettering, paint
+from facevalue.sources.clocks import ClockSource
 from facevalue.sources.datasets import DATA_VARIABLE, find_dataset, read_idx_pair, read_npz
+from facevalue.sources.dials import DialSource
 from facevalue.sources.lettering import HEIGHT, Row
 from facevalue.sources.mnist import augmented
 from facevalue.sources.paint import skia
@@ -60,6 +62,8 @@ UNKNOWN = -1  # whether a point follows a digit
 MNIST_CELL = (0.2, 0.8, 0.12, 0.88)
 LEFT_BY_LIGHT = 0.08  # of the contrast of a row, under the strongest light on its pane
 STRIPS = 0.8  # of the displays: a meter's, cut close
+FACES = 0.3  # of the pictures without a digit: clocks and dials
+DRAWN_FACES = 1500  # different ones
 BLANK_CONTRAST = 30  # a crop with less between its darkest and lightest parts shows a cell that is off
 SHARES = {
     "printed": 0.05,
@@ -85,12 +89,12 @@ DISPLAY_SHARES = {
 # of a training for all of them that keeps what was learned of displays
 MOSTLY_DISPLAY_SHARES = {
     "printed": 0.04,
-    "segments": 0.42,
+    "segments": 0.41,
     "dots": 0.02,
     "drums": 0.08,
     "written": 0.1,
-    "real": 0.12,
-    "empty": 0.04,
+    "real": 0.11,
+    "empty": 0.06,
     "lcd": 0.18,
 }
 NEED_DATA = ("written", "real", "empty", "lcd")  # kinds of rows that are drawn from data sets
@@ -208,8 +212,11 @@ class DigitSource:
     def draw_one(self, rnd: Random, name: str, batch: DigitBatch, index: int) -> None:
         """Draw a row of that kind into picture ``index``, and write down what stands where."""
         if name == "empty":
-            if rnd.random() < 0.3:
+            what = rnd.random()
+            if what < 0.3:
                 self.place_real(rnd, batch, index, empty=True)
+            elif what < 0.3 + FACES:
+                batch.pictures[index] = draw_face(rnd, self.size_px)
             else:
                 batch.pictures[index] = draw_empty(rnd, self.size_px)
             return
@@ -512,6 +519,27 @@ def cover_digit(canvas: skia.Canvas, rnd: Random, row: Row) -> int:
         box.outset(0.2 * box.width(), 0.2 * box.height())
         canvas.drawOval(box, paint.fill(colour))
     return index
+
+
+def draw_face(rnd: Random, size_px: tuple[int, int]) -> RGB:
+    """A clock or a dial as the reader of rows fits its photo into the frame: round, but no zero."""
+    across, down = size_px
+    face = face_of(rnd.randrange(DRAWN_FACES), 2 * down)
+    wide = rnd.uniform(0.8, 1.25)
+    sx, sy = fit_row(wide, 1.0, size_px)
+    width, height = min(across, round(wide * sx)), min(down, round(sy))
+    left, top = (across - width) // 2, (down - height) // 2
+    small = np.asarray(Image.fromarray(face).resize((width, height), Image.Resampling.BILINEAR))
+    sheet = np.zeros((down, across, 3), dtype=np.uint8)
+    sheet[top : top + height, left : left + width] = camera.develop(rnd, small) if rnd.random() < 0.5 else small
+    return sheet
+
+
+@functools.lru_cache(maxsize=DRAWN_FACES)
+def face_of(number: int, side_px: int) -> RGB:
+    """(S, S, 3) uint8 of a drawn clock or, two in five, a dial; kept, as a new face takes longer than ten rows."""
+    source = DialSource(side_px) if number % 5 < 2 else ClockSource(side_px)
+    return np.asarray(source.batch(number, 0, 1).pictures[0], dtype=np.uint8)
 
 
 def draw_empty(rnd: Random, size_px: tuple[int, int]) -> RGB:
