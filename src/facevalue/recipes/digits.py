@@ -101,6 +101,15 @@ RECIPES = (
         learning_rate=1e-3,
         seed=9,
     ),
+    dataclasses.replace(
+        DISPLAYS,
+        name="digits/wild-10",
+        source="digits/mostly-displays",
+        parent="digits/wild-9",
+        steps=11_000,
+        learning_rate=1e-3,
+        seed=10,
+    ),
     Recipe(
         name="digits/tiny",
         kind="digits",

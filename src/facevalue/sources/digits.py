@@ -89,13 +89,13 @@ DISPLAY_SHARES = {
 # of a training for all of them that keeps what was learned of displays
 MOSTLY_DISPLAY_SHARES = {
     "printed": 0.04,
-    "segments": 0.41,
+    "segments": 0.39,
     "dots": 0.02,
-    "drums": 0.08,
-    "written": 0.1,
-    "real": 0.11,
-    "empty": 0.06,
-    "lcd": 0.18,
+    "drums": 0.1,
+    "written": 0.11,
+    "real": 0.13,
+    "empty": 0.05,
+    "lcd": 0.16,
 }
 NEED_DATA = ("written", "real", "empty", "lcd")  # kinds of rows that are drawn from data sets
 

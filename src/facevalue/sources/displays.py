@@ -28,6 +28,7 @@ PAD_PX = 24  # of its edges that are repeated around it
 CELL = (0.08, 0.92, 0.1, 0.9)  # left, right, top and bottom of the digit in a crop
 EVENED, HALF_EVENED = 0.6, 0.8  # how often the grounds of its crops are made one, and how often made alike
 STROKE_PX = 11  # more than the breadth of a segment in a joined display, odd
+MOST_DEEPER = 4.0  # as much more contrast at most is given to the ink of a faint crop beside dark ones
 LEAST_APART = 0.16  # of faint ink from its ground, in the colour that differs most
 
 
@@ -77,22 +78,32 @@ def join(rnd: Random, crops: Sequence[RGB]) -> Display:
 def side_by_side(parts: Sequence[RGB], lefts: Sequence[int], width: int, uneven: float) -> Floats:
     """(TALL_PX + 2 SPARE_PX, width, 3): parts with their feet on one line, on the usual colour of their edges.
 
-    uneven: 0..1, below EVENED what tells one part's ground from the next one's is taken away, up to HALF_EVENED mostly.
+    uneven: 0..1, below EVENED parts have one ground and their ink one contrast with it, as the digits of one display
+    have them; up to HALF_EVENED their grounds are alike.
     """
     edges = np.concatenate([part[[0, -1]].reshape(-1, 3) for part in parts])
     plain = np.median(edges, axis=0).astype(np.float32)
     canvas = np.empty((TALL_PX + 2 * SPARE_PX, width, 3), dtype=np.float32)
     canvas[:] = plain
     foot = SPARE_PX + TALL_PX
-    for part, left in zip(parts, lefts, strict=True):
+    depths = [ground_of(part) - part for part in parts]
+    darkest = np.array([max(1.0, float(np.percentile(middle_of(depth).mean(axis=2), 96))) for depth in depths])
+    factors = np.clip(np.median(darkest) / darkest, 1 / MOST_DEEPER, MOST_DEEPER)
+    for part, left, depth, factor in zip(parts, lefts, depths, factors, strict=True):
         column = canvas[:, left : left + part.shape[1]]
         column[foot - part.shape[0] : foot] = part
         if uneven < EVENED:
-            inside = column[foot - part.shape[0] : foot]
-            inside += plain - ground_of(part)
+            column[foot - part.shape[0] : foot] = plain - factor * depth
         elif uneven < HALF_EVENED:
             column += 0.8 * (plain - np.median(column[SPARE_PX:foot].reshape(-1, 3), axis=0))
     return canvas
+
+
+def middle_of(part: NDArray[Any]) -> NDArray[Any]:
+    """(h, w, 3): where a crop (H, W, 3) shows its digit."""
+    height, width = part.shape[:2]
+    left, right, top, bottom = CELL
+    return part[round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
 
 
 def ground_of(part: RGB) -> Floats:

@@ -100,6 +100,7 @@ UNITS += ("min", "/min")
 LETTERS: tuple[str, ...] = ("CUM", "BP", "RY", "MD", "kWh", "kVA", "T", "EXP", "IMP", "TARIF", "kW", "PH", "Wh", "m")
 LETTERS += ("AM", "PM", "MAX", "Total", "Meter", "Water", "QUARTZ", "Model", "Gas", "price", "House", "LCD", "▲", "◄")
 LETTERS += ("►", "#", "~", "=", "-")
+UNDER: tuple[str, ...] = ("kWh", "CkWh", "C kW h", "kW h", "kW", "h", "MD kW", "kVAh", "m³", "RTC", "PF", "kvarh")
 
 
 def draw_letters(canvas: skia.Canvas, rnd: Random, x: float, y: float, colour: Colour) -> None:
@@ -384,6 +385,8 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, me
     width = rnd.uniform(42, 92)
     pitch = width + rnd.uniform(10, 48)
     thick = rnd.uniform(6, 20) if rnd.random() < 0.8 else rnd.uniform(5, 9)
+    if meter and thick > 12 and rnd.random() < 0.6:
+        thick = rnd.uniform(6, 13)
     gap = rnd.choice((0.0, rnd.uniform(0, 2), rnd.uniform(1, 5)))
     style = rnd.randrange(3)
     slant = rnd.choice((0.0, rnd.uniform(0, 0.12), rnd.uniform(0.05, 0.25)))
@@ -437,6 +440,7 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, me
     furniture = rnd.getrandbits(32)
     glow = led and rnd.random() < 0.6
     with_unit = rnd.random() < 0.3
+    under = meter and rnd.random() < 0.3
     unit_gap = rnd.uniform(-4, 30)
     rim = rnd.random()
     rim_colour = paint.shade(ground, rnd.choice((-0.9, -0.6, -0.3, 0.6)))
@@ -446,7 +450,7 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, me
     apart = max(max(abs(a - b) for a, b in zip(ink, ground, strict=True)) / 2, abs(paint.luminance(ink) - luma), 0.01)
     faint = min(1.0, max(faint, LEAST_CONTRAST * max(1.0, 12 / thick) / apart))
     uneven = rnd.random() < 0.1
-    walled = rnd.random() < 0.12
+    walled = rnd.random() < (0.25 if meter else 0.12)
     signs = rnd.random() < 0.2
     edge = rnd.random() < 0.25
     before = rnd.random() < 0.15
@@ -535,6 +539,10 @@ def segment_row(rnd: Random, digits: Sequence[int], small_last: float = 0.35, me
             if more.random() < 0.3:  # a second one below it
                 font = paint.pick_font(more, more.uniform(20, 50))
                 canvas.drawString(more.choice(UNITS), end + unit_gap, HEIGHT + more.uniform(-10, 20), font, lit_pen)
+        if under:  # a unit at the foot of the last digits, partly below the picture
+            font = paint.pick_font(more, more.uniform(14, 36))
+            left, foot = end - more.uniform(-60, 130), HEIGHT + more.uniform(12, 42)
+            canvas.drawString(more.choice(UNDER), left, foot, font, paint.fill(beside, more.uniform(0.5, 1)))
         if before:
             font = paint.pick_font(more, more.uniform(20, 60))
             word = more.choice(LETTERS)
