@@ -1,6 +1,6 @@
 """Measure the digit reader on every set of pictures that it has figures for, and write them where they are published.
 
-    python benchmarks/digits.py --data DATA [--weight digits-4] [--publish]
+    python benchmarks/digits.py --data DATA [--weight digits-5] [--publish]
 
 DATA holds mnist, meter-digits, meter-digits-whole, seven-segment and optdigits. With --publish everything between the
 markers ``<!-- digits -->`` and ``<!-- /digits -->`` of README.md and of the weight's card is replaced; nothing there is
@@ -126,7 +126,7 @@ def calibration_note(about: Mapping[str, str]) -> str:
 
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--weight", default="digits-4", show_default=True)
+@click.option("--weight", default="digits-5", show_default=True)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Keep each set's scores and sheets there."
 )

@@ -1,6 +1,6 @@
 """Read drawn sheets of MNIST test digits: how many are found and read, and what each step before reading is worth.
 
-    python benchmarks/handwriting.py --data DATA [--model digits-4] [--pages 100] [--seed 1]
+    python benchmarks/handwriting.py --data DATA [--model digits-5] [--pages 100] [--seed 1]
 
 The digits are cut out as they are, or normalised as MNIST is, with every step and without each of them.
 """

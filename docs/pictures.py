@@ -129,7 +129,7 @@ with tempfile.TemporaryDirectory() as folder:
         sure = 0.6 if unsure else 0.98
         store.add(
             Record(
-                "water", at.isoformat(), at, "digits", f"{shown:07.3f}", shown, sure, unsure, "", "digits-4", "made up"
+                "water", at.isoformat(), at, "digits", f"{shown:07.3f}", shown, sure, unsure, "", "digits-5", "made up"
             )
         )
     draw_history(HERE / "watch.png", history(address))

@@ -673,10 +673,10 @@ def test_the_operator_knows_how_many_digits_there_are() -> None:
 
 def test_the_kind_is_that_of_the_model() -> None:
     counter = str(ROOT / "docs" / "counter.jpg")
-    assert run(counter, "--model", "digits-4").stdout == run(counter, "--kind", "digits").stdout
-    assert facevalue.read(counter, model="digits-4").kind == "digits"
+    assert run(counter, "--model", "digits-5").stdout == run(counter, "--kind", "digits").stdout
+    assert facevalue.read(counter, model="digits-5").kind == "digits"
     assert facevalue.read(ROOT / "docs" / "clock.jpg").kind == "clock"
-    other = run(counter, "--model", "digits-4", "--kind", "clock")
+    other = run(counter, "--model", "digits-5", "--kind", "clock")
     assert (other.exit_code, other.stdout) == (2, "")
     assert "a weight for 'digits', where one for 'clock' was expected" in other.stderr
 

@@ -25,7 +25,8 @@ from facevalue.calibration import Calibration
 from facevalue.checkpoint import FILE_NAME, read_checkpoint
 from facevalue.cli import main
 from facevalue.errors import FaceValueError, ModelError
-from facevalue.export import HALF_FROM, export, trained_network
+from facevalue.export import HALF_FROM, averaged, export, trained_network
+from facevalue.reader import load_weight
 from facevalue.recipes import Recipe
 from facevalue.sources.clocks import ClockSource
 
@@ -194,9 +195,58 @@ def test_a_place_that_cannot_be_written(tiny_run: Path, tmp_path: Path) -> None:
 def test_a_run_named_by_a_dot_has_a_name(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_run)
     names: list[str] = []
-    monkeypatch.setattr("facevalue.export.export", lambda run, target, name, data: names.append(name) or target.touch())
+    monkeypatch.setattr(
+        "facevalue.export.export", lambda run, target, name, data, average: names.append(name) or target.touch()
+    )
     assert run_export(".").exit_code == 0
     assert names == [tiny_run.name]
+
+
+def moved_run(run: Path, folder: Path, by: float) -> Path:
+    """A run whose network's parameters are those of another's, each by as much larger; its counts too."""
+    state = read_checkpoint(run)
+    state["network"] = {
+        name: value + by if value.is_floating_point() else value + 5 for name, value in state["network"].items()
+    }
+    folder.mkdir()
+    torch.save(state, folder / FILE_NAME)
+    return folder
+
+
+def test_the_mean_of_runs_is_written(tiny_run: Path, tiny_weight: Path, tmp_path: Path) -> None:
+    """Two networks as far from a third on either side: the mean of the three is the third."""
+    lower, upper = (moved_run(tiny_run, tmp_path / str(by), by) for by in (-0.25, 0.25))
+    target = tmp_path / "mean.onnx"
+    result = run_export(str(lower), "--average", str(upper), "--average", str(tiny_run), "--out", str(target))
+    assert (result.exit_code, target.exists()) == (0, True)
+    pictures = ClockSource(size_px=SIZE_PX).batch(77, 0, 16).pictures
+    mean, third = (load_weight(path, threads=1) for path in (target, tiny_weight))
+    for name, value in third.run(pictures).items():
+        assert mean.run(pictures)[name] == pytest.approx(value, abs=0.01), name
+    recipes = [Recipe.from_json(text).name for text in json.loads(mean.metadata["averaged"])]
+    assert recipes == ["clocks/tiny", "clocks/tiny"]
+    assert "averaged" not in third.metadata
+
+
+def test_counts_are_not_averaged(tiny_run: Path, tmp_path: Path) -> None:
+    network = read_checkpoint(tiny_run)["network"]
+    other = read_checkpoint(moved_run(tiny_run, tmp_path / "other", 1.0))["network"]
+    mean = averaged(network, other)
+    counts = [name for name, value in network.items() if not value.is_floating_point()]
+    assert counts
+    assert all(mean[name] == other[name] for name in counts)
+    assert mean["out.bias"].numpy() == pytest.approx(network["out.bias"].numpy() + 0.5, abs=1e-6)
+
+
+def test_only_runs_of_one_network_are_averaged(tiny_run: Path, tmp_path: Path) -> None:
+    state = read_checkpoint(tiny_run)
+    state["network"]["out.bias"] = state["network"]["out.bias"][:-1]
+    torch.save(state, tmp_path / FILE_NAME)
+    target = tmp_path / "mean.onnx"
+    for run, expected in ((str(tiny_run), "another network than clocks/tiny's: no average"), ("clock-1", "only runs")):
+        result = run_export(run, "--average", str(tmp_path), "--out", str(target))
+        assert (result.exit_code, target.exists()) == (2, False)
+        assert expected in result.stderr
 
 
 def test_the_command(tiny_run: Path, tmp_path: Path) -> None:

@@ -473,7 +473,7 @@ def test_a_meter_is_one_number(value: float, meter: Path, red_needles: None) -> 
     assert reading.number == pytest.approx(value, abs=0.00011)
     assert reading.value == f"{reading.number:.4f}"
     assert not reading.uncertain and reading.confidence > 0.5
-    assert (reading.kind, reading.unit, reading.model) == ("instrument", "m³", "digits-4+red")
+    assert (reading.kind, reading.unit, reading.model) == ("instrument", "m³", "digits-5+red")
     told = reading.to_dict("a.jpg")
     assert told["number"] == reading.number and told["unit"] == "m³"
     assert [part["name"] for part in told["parts"]] == ["counter", "tenths", "hundredths", "thousandths"]

@@ -334,7 +334,7 @@ def record(source: str, hours: int, value: str, number: float | None, uncertain:
     time = NOON + timedelta(hours=hours)
     kind = "clock" if ":" in value else "digits"
     return Record(
-        source, f"/home/me/{hours}.jpg", time, kind, value, number, 0.9, uncertain, problem, "digits-4", "abc", "x.jpg"
+        source, f"/home/me/{hours}.jpg", time, kind, value, number, 0.9, uncertain, problem, "digits-5", "abc", "x.jpg"
     )
 
 

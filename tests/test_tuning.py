@@ -152,7 +152,7 @@ def test_a_point_behind_the_last_digit_is_none(point: int, count: int, taught: i
 def test_digits_are_taught_where_they_stand() -> None:
     source = DigitSource((320, 64), shares=(("printed", 1.0), ("segments", 1.0), ("drums", 1.0)))
     batch = source.batch(3, 0, 16)
-    weight = load_weight(WEIGHTS / "digits-4.onnx", threads=1)
+    weight = load_weight(WEIGHTS / "digits-5.onnx", threads=1)
     off = []
     for index, picture in enumerate(batch.pictures):
         label = batch.label(index)
@@ -245,7 +245,7 @@ def test_a_time_that_float32_rounds_to_noon_is_twelve(monkeypatch: pytest.Monkey
 
 
 def test_digits_that_are_not_counted_take_the_places_of_their_siblings() -> None:
-    weight = load_weight(WEIGHTS / "digits-4.onnx", threads=1)
+    weight = load_weight(WEIGHTS / "digits-5.onnx", threads=1)
     batch = DigitSource((320, 64), shares=(("printed", 1.0),)).batch(8, 0, 1)
     label = batch.label(0)
     seen = tuning.teach_row(weight, batch.pictures[0], label, drums=True)
@@ -397,7 +397,7 @@ def test_digits_are_taught(tmp_path: Path) -> None:
     batch = DigitSource((160, 32), shares=(("printed", 1.0),)).batch(5, 0, 14)
     table = write_table(tmp_path / "own", batch.pictures, [batch.label(index) for index in range(14)])
     settings = set_options(SHORT | {"steps": "2"})
-    result = train("--from", "digits-4", "--data", table, "--out", tmp_path / "run", *settings)
+    result = train("--from", "digits-5", "--data", table, "--out", tmp_path / "run", *settings)
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "run" / "tuning.json").read_text())
     assert report["after"]["right"] >= report["before"]["right"] - 0.25
@@ -659,7 +659,7 @@ def test_wrong_usage_is_refused_before_anything_is_written(
 
 
 def test_a_weight_of_another_codec_or_of_a_stopped_training_is_refused(tmp_path: Path) -> None:
-    shipped = load_weight(WEIGHTS / "digits-4.onnx", threads=1)
+    shipped = load_weight(WEIGHTS / "digits-5.onnx", threads=1)
     other = dataclasses.replace(shipped, codec=make_codec("digits/one"))
     with pytest.raises(ModelError, match="its codec digits/one can't be taught; expected a weight of clock/needles, "):
         tuning.manner_of(other, tmp_path)

@@ -102,7 +102,7 @@ def test_a_folder_is_read_once() -> None:
     assert [entry.plausible for entry in entries] == [True, True, False, True]
     assert entries[0].time == datetime.fromtimestamp(NOON, UTC)
     assert {(entry.source, entry.kind, entry.model) for entry in entries} == {
-        (str(pictures.absolute()), "digits", "digits-4")
+        (str(pictures.absolute()), "digits", "digits-5")
     }
 
 

@@ -521,7 +521,7 @@ def write_log(path: Path) -> None:
             confidence = 0.4 if uncertain else 0.98
             store.add(
                 Record(
-                    "meter", str(index), time, "digits", value, float(value), confidence, uncertain, "", "digits-4", ""
+                    "meter", str(index), time, "digits", value, float(value), confidence, uncertain, "", "digits-5", ""
                 )
             )
     with closing(Store(str(path))) as store:
@@ -674,6 +674,11 @@ def pictures_to_compare() -> list[Any]:
             "point": (drawn_digits("63.25"), "PNG", {}),
             "eight": (drawn_digits("90817263"), "PNG", {}),
             "too many": (drawn_digits("90817263451"), "PNG", {}),
+            "askew and cut close": (
+                counter.rotate(4).crop((30, 20, 330, 76)).filter(ImageFilter.GaussianBlur(3)),
+                "PNG",
+                {},
+            ),
             "tilted": (drawn_digits("4815").rotate(12, expand=True), "PNG", {}),
             "JPEG": (counter, "JPEG", {"quality": 92}),
             "nothing": (grey, "PNG", {}),

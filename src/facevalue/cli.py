@@ -1159,8 +1159,14 @@ def calibrate(
 @main.command()
 @click.argument("trained", metavar="RUN", type=click.Path())
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The ONNX file.  [default: in RUN]")
+@click.option(
+    "--average",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Another run of the same network, such as one that RUN went on from: write their mean.  May be repeated.",
+)
 @data_option
-def export(trained: str, out: Path | None, data: Path | None) -> None:
+def export(trained: str, out: Path | None, average: tuple[Path, ...], data: Path | None) -> None:
     """Turn the trained RUN into an ONNX weight file, checked against the network it came from.
 
     RUN may be a weight too, a file or a shipped one by name, which is then written again as this version writes them,
@@ -1168,7 +1174,7 @@ def export(trained: str, out: Path | None, data: Path | None) -> None:
     """
     from facevalue.export import export_command
 
-    export_command(trained, out, data)
+    export_command(trained, out, data, average)
 
 
 @main.command()

@@ -7,7 +7,7 @@ import logging
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ from facevalue.sources import Source
 # Largest difference that rounding the stored weights to fp16 may make: in logits, in counts, or in pose units.
 # Of numbers larger than 1, such as minutes, it is the share of the largest.
 PARITY = {"circle": 0.05, "classes": 0.05, "value": 0.03, "vector": 0.004}
-NARROW_PARITY = 0.02  # digits counted, and shares of places and lengths, that narrow pictures may differ by on average
+NARROW_PARITY = 0.02  # digits counted, and shares of places, that narrow pictures may differ by on average
+LENGTH_PARITY = 0.1  # shares of lengths, which the count outweighs and confidence is fitted on as the file reads
 NARROW_DRAWN, NARROW_LEAST = 256, 16  # pictures drawn to find narrow ones, and how few of these are too few
 NARROW_SHOWN_PX = 32  # of the middle of others
 HALF_FROM = 256  # tensors of at least this many numbers are stored in fp16
@@ -69,13 +70,31 @@ def trained_network(state: dict[str, object]) -> tuple[Recipe, Codec, nn.Module]
     return recipe, codec, network.eval()
 
 
-def averaged(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Parameters and running statistics half way between two networks', by name; counts are the other's.
+def averaged(*networks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The mean of networks' parameters and running statistics, by name; counts are the last one's.
 
-    Of a fine-tuning's start and its end that is WiSE-FT (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
-    models", alpha 0.5): it keeps what the training gained, and loses less of what was known before.
+    Of trainings that went on from one another that is a model soup (Wortsman et al. 2022, "Model soups: averaging
+    weights of multiple fine-tuned models", uniform). Of a fine-tuning's start and its end it is WiSE-FT (Wortsman et
+    al. 2022, "Robust fine-tuning of zero-shot models", alpha 0.5): it keeps what the training gained, and loses less
+    of what was known before.
     """
-    return {name: (one[name] + value) / 2 if value.is_floating_point() else value for name, value in other.items()}
+    return {
+        name: torch.stack([network[name] for network in networks]).mean(0) if value.is_floating_point() else value
+        for name, value in networks[-1].items()
+    }
+
+
+def read_alike(run_dir: Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The checkpoint of a run whose network can be averaged with that of another's state.
+
+    Raises SettingError for one whose parameters are others, or of another codec.
+    """
+    other = read_checkpoint(run_dir)
+    recipes = [Recipe.from_json(str(one["recipe"])) for one in (state, other)]
+    shapes = [{name: value.shape for name, value in one["network"].items()} for one in (state, other)]
+    if recipes[0].codec != recipes[1].codec or shapes[0] != shapes[1]:
+        raise SettingError(f"{run_dir}: of {recipes[1].name}, another network than {recipes[0].name}'s: no average")
+    return other
 
 
 def export(
@@ -86,17 +105,21 @@ def export(
     source: Source | None = None,
     notes: Mapping[str, str] | None = None,
     start: Mapping[str, Tensor] | None = None,
+    average: Sequence[Path] = (),
 ) -> Path:
     """Write a run's weight as ONNX and assert that it reads as the network does. Returns the file.
 
     source: of the pictures that this is asserted on; the recipe's own when None.  notes: more metadata, or others.
     start: of a fine-tuning, the network that it started from; its parameters and the trained ones are then averaged.
+    average: more runs of the same network, all of which are averaged.
     Raises ModelError when outputs differ from torch's by more than PARITY, FaceValueError when out can't be written,
-    SettingError for a kind that no reader reads.
+    SettingError for a kind that no reader reads and for runs that can't be averaged.
     """
     state = read_checkpoint(run_dir)
     if start is not None:
         state["network"] = averaged(start, state["network"])
+    others = [read_alike(other, state) for other in average]
+    state["network"] = averaged(*(other["network"] for other in others), state["network"])
     recipe, codec, network = trained_network(state)
     if recipe.kind not in FEATURES_OF:
         raise SettingError(
@@ -113,6 +136,7 @@ def export(
         "recipe": recipe.to_json(),
         "recipe_hash": recipe.hash(),
         "ancestry": json.dumps(state.get("ancestry", [])),
+        **({"averaged": json.dumps([str(other["recipe"]) for other in others])} if others else {}),
         "steps": str(state["step"]),
         "finished": str(int(is_finished(state))),
         "training_minutes": f"{float(state['seconds']) / 60:.0f}",
@@ -254,7 +278,7 @@ def reads_narrow(path: Path, narrow_px: int, source: Source) -> bool:
     """Whether a file of rows reads narrow pictures as whole ones, which are the same but for black beside them.
 
     Asked of those pictures of the source that the reader would read narrow; where there are few, of the middles of
-    others. Counts, places and lengths may differ by NARROW_PARITY on average.
+    others. Counts and places may differ by NARROW_PARITY on average, lengths by LENGTH_PARITY.
     """
     pictures = np.array(source.batch(seed=987, step=1, count=NARROW_DRAWN).pictures)
     across = pictures.shape[2]
@@ -277,18 +301,21 @@ def reads_narrow(path: Path, narrow_px: int, source: Source) -> bool:
     off = (
         np.abs(counted - narrow["count"][:, -1]).mean(),
         np.abs(place).sum(2)[shown].sum() / max(shown.sum(), 1) / 2,
-        np.abs(length).sum(1).mean() / 2,
+        np.abs(length).sum(1).mean() / 2 * NARROW_PARITY / LENGTH_PARITY,
     )
     return bool(max(off) <= NARROW_PARITY)
 
 
-def export_command(run: str | Path, out: Path | None, data: Path | None = None) -> None:
+def export_command(run: str | Path, out: Path | None, data: Path | None = None, average: Sequence[Path] = ()) -> None:
     """``facevalue export RUN``: writes RUN/weight.onnx, or the file named, whose stem becomes the model's name.
 
+    average: more runs of the same network, whose parameters are averaged with this one's.
     Of a weight instead, a file or a shipped one by name: writes it again to the file named, under its own name.
     """
     trained = Path(run)
     if not trained.is_dir():
+        if average:
+            raise SettingError(f"{run}: only runs are averaged, which are folders with a checkpoint")
         weight = find_weight("", run)
         if out is None:
             raise SettingError(f"{weight} is a weight: say with --out where it is to be written again")
@@ -297,7 +324,7 @@ def export_command(run: str | Path, out: Path | None, data: Path | None = None) 
         return
     target = out or trained / "weight.onnx"
     name = out.stem if out else trained.resolve().name
-    export(trained, target, name, data)
+    export(trained, target, name, data, average=average)
     print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, reads as the network does", file=sys.stderr)
     print(
         "its confidence is the network's own belief until it is fitted on labelled pictures with: "

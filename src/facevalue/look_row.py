@@ -25,7 +25,9 @@ ENOUGH_PX = 96  # a JPEG is decoded at a fraction as long as its smaller side st
 SURE = 0.98  # a row read surer than this at first, its digits and how many, is not looked at again
 DOUBTED = 0.5  # a row that one of two looks reads less surely than this is looked at in all CUTS
 CUTS = ((1.12, 1.0), (1.0, 1.12))  # of both its frames, across and down: as much wider, as much taller
-DIGITS_SHARE = 0.72  # of the height of the straightened row
+DIGITS_SHARE = 0.8  # of the height of the straightened row
+SINGLE_SHARE = 0.72  # where that is one digit, which is seen on black as the first look shows it
+EDGE_PX = 2  # more rows than a frame reaches beyond a picture, for what is sampled around its corners
 ROOM = 0.35  # beside the first and last digit, of their height
 
 
@@ -116,23 +118,40 @@ def look(weight: Weight, rgb: RGB, expected: int | None = None) -> Look:
     if not getattr(weight.codec, "locates", True) or not first.number.digits or is_enough:
         return Look(first.belief, first.number, first.frame, first.sure, expected)
     anew = straightened(first.belief, first.frame, weight.frame_px)
-    views = [first, *view(weight, rgb, [anew])]
+    several = first.belief.count > 1
+    views = [first, *view(weight, rgb, [anew], extend=several)]
     if is_doubtful(views) or any(expected not in (None, one.belief.count) for one in views):
-        cuts = [seen @ np.diag([across, down, 1.0]) for seen in (frame, anew) for across, down in CUTS]
-        views += view(weight, rgb, cuts)
+        for seen in (frame, anew):
+            cuts = [seen @ np.diag([across, down, 1.0]) for across, down in CUTS]
+            views += view(weight, rgb, cuts, extend=several and seen is anew)
     return join(views, expected)
 
 
-def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> list[View]:
-    """One pass of the network over the picture through each frame, or the middles of all where those show it whole."""
+def view(weight: Weight, rgb: RGB, frames: Sequence[NDArray[np.float64]], *, extend: bool = False) -> list[View]:
+    """One pass of the network over the picture through each frame, or the middles of all where those show it whole.
+
+    extend: above and below the picture frames show what its edge is; otherwise black, as they do beside it.
+    """
     size_px = weight.frame_px
     if weight.narrow_px and (across := width_needed(rgb, frames, size_px)) <= weight.narrow_px:
         frames = [frame @ np.diag([across / size_px[0], 1.0, 1.0]) for frame in frames]
         size_px = across, size_px[1]
-    outputs = weight.run(np.stack([warp(rgb, frame, size_px) for frame in frames]))
+    shown, placed = extended(rgb, frames) if extend else (rgb, frames)
+    outputs = weight.run(np.stack([warp(shown, frame, size_px) for frame in placed]))
     return [
         View(belief, belief.read(), frame) for belief, frame in zip(weight.codec.decode(outputs), frames, strict=True)
     ]
+
+
+def extended(rgb: RGB, frames: Sequence[NDArray[np.float64]]) -> tuple[RGB, list[NDArray[np.float64]]]:
+    """The picture, its first and last row repeated as far as frames without perspective reach, and those frames in it.
+
+    A row's straightened frame shows the edge of a picture askew: black there would be a stroke beside the digits.
+    """
+    y = np.stack(frames)[:, 1] @ np.array([[-1, 1, 1, -1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    above, below = (max(0, math.ceil(beyond) + EDGE_PX) for beyond in (-y.min(), y.max() - rgb.shape[0]))
+    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, above], [0.0, 0.0, 1.0]])
+    return np.pad(rgb, ((above, below), (0, 0), (0, 0)), mode="edge"), [lowered @ frame for frame in frames]
 
 
 def width_needed(rgb: RGB, frames: Sequence[NDArray[np.float64]], frame_px: tuple[int, int]) -> int:
@@ -195,7 +214,7 @@ def straightened(belief: RowBelief, frame: NDArray[np.float64], frame_px: tuple[
     length = float(np.ptp(ends)) + 2 * ROOM * height
     middle = centres.mean(axis=0)
     middle = middle + ((ends.max() + ends.min()) / 2 - float(middle @ along)) * along
-    tall = height / DIGITS_SHARE
+    tall = height / (DIGITS_SHARE if len(boxes) > 1 else SINGLE_SHARE)
     sx, sy = fit_row(length, tall, frame_px)
     half = frame_px[0] / sx / 2, frame_px[1] / sy / 2
     return np.array(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED = {"clock": "clock-1", "dial": "dial-4", "digits": "digits-4"}
+SHIPPED = {"clock": "clock-1", "dial": "dial-4", "digits": "digits-5"}
 LOOKS: dict[str, ModuleType] = {"clock": look_clock, "dial": look_dial, "digits": look_row}
 
 

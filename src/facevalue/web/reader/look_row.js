@@ -8,7 +8,9 @@ import { diagonal, fitRow, multiply, warp, wholeRow } from "./pictures.js";
 const SURE = 0.98;
 const DOUBTED = 0.5;
 const CUTS = [[1.12, 1], [1, 1.12]];
-const DIGITS_SHARE = 0.72;
+const DIGITS_SHARE = 0.8;
+const SINGLE_SHARE = 0.72;
+const EDGE_PX = 2;
 const BESIDE_PX = 24;
 const STEP_PX = 8;
 const ROOM = 0.35;
@@ -22,29 +24,49 @@ export async function look(weight, picture) {
   const [first] = await view(weight, picture, [frame]);
   if (first.number.digits.length === 0 || first.sure >= SURE) return { ...first, agreed: first.sure };
   const anew = straightened(first.belief, first.frame, weight.frame_px);
-  const views = [first, ...(await view(weight, picture, [anew]))];
+  const several = first.number.digits.length > 1;
+  const views = [first, ...(await view(weight, picture, [anew], several))];
   if (isDoubtful(views)) {
-    const cuts = [frame, anew].flatMap((seen) =>
-      CUTS.map(([across, down]) => multiply(seen, diagonal(across, down, 1))),
-    );
-    views.push(...(await view(weight, picture, cuts)));
+    for (const seen of [frame, anew]) {
+      const cuts = CUTS.map(([across, down]) => multiply(seen, diagonal(across, down, 1)));
+      views.push(...(await view(weight, picture, cuts, several && seen === anew)));
+    }
   }
   return join(views);
 }
 
-// A look through each frame, or through the middles of all where those show the whole picture.
-async function view(weight, picture, frames) {
+// A look through each frame, or through the middles of all where those show the whole picture. With extend frames show
+// above and below the picture what its edge is, otherwise black.
+async function view(weight, picture, frames, extend = false) {
   const [width, height] = weight.frame_px;
   const across = Math.max(...frames.map((frame) => widthNeeded(picture, frame, width)));
   const isNarrow = across <= weight.narrow_px;
+  const sizePx = [isNarrow ? across : width, height];
+  const seen = isNarrow ? frames.map((frame) => multiply(frame, diagonal(across / width, 1, 1))) : frames;
+  const [shown, placed] = extend ? extended(picture, seen) : [picture, seen];
   const views = [];
-  for (const whole of frames) {
-    const frame = isNarrow ? multiply(whole, diagonal(across / width, 1, 1)) : whole;
-    const belief = decodeRow(await weight.run(warp(picture, frame, [isNarrow ? across : width, height])));
+  for (const [k, frame] of seen.entries()) {
+    const belief = decodeRow(await weight.run(warp(shown, placed[k], sizePx)));
     const number = readRow(belief);
     views.push({ belief, number, frame, sure: sureness(belief, number) });
   }
   return views;
+}
+
+// The picture with its first and last row repeated as far as frames without perspective reach, and those frames in it.
+function extended({ data, width, height }, frames) {
+  const ys = frames.flatMap(([, , , a, b, c]) => [c - a - b, c + a - b, c + a + b, c - a + b]);
+  const [above, below] = [-Math.min(...ys), Math.max(...ys) - height].map((beyond) =>
+    Math.max(0, Math.ceil(beyond) + EDGE_PX),
+  );
+  const long = width * 3;
+  const result = new Uint8ClampedArray((above + height + below) * long);
+  for (let y = 0; y < above + height + below; y++) {
+    const from = Math.min(Math.max(y - above, 0), height - 1) * long;
+    result.set(data.subarray(from, from + long), y * long);
+  }
+  const placed = frames.map((frame) => multiply([1, 0, 0, 0, 1, above, 0, 0, 1], frame));
+  return [{ data: result, width, height: above + height + below }, placed];
 }
 
 // Pixels across the middle of a frame in which it shows the whole picture, and black beside it. It has no perspective.
@@ -135,7 +157,8 @@ function straightened(belief, frame, framePx) {
   const ends = boxes.flat().map(([x, y]) => x * along[0] + y * along[1]);
   const [least, most] = [Math.min(...ends), Math.max(...ends)];
   const moved = (most + least) / 2 - (middle[0] * along[0] + middle[1] * along[1]);
-  const [sx, sy] = fitRow(most - least + 2 * ROOM * height, height / DIGITS_SHARE, framePx);
+  const tall = height / (boxes.length > 1 ? DIGITS_SHARE : SINGLE_SHARE);
+  const [sx, sy] = fitRow(most - least + 2 * ROOM * height, tall, framePx);
   const half = [framePx[0] / sx / 2, framePx[1] / sy / 2];
   return [
     along[0] * half[0], across[0] * half[1], middle[0] + moved * along[0],
