@@ -301,9 +301,8 @@ def reads_narrow(path: Path, narrow_px: int, source: Source) -> bool:
     off = (
         np.abs(counted - narrow["count"][:, -1]).mean(),
         np.abs(place).sum(2)[shown].sum() / max(shown.sum(), 1) / 2,
-        np.abs(length).sum(1).mean() / 2 * NARROW_PARITY / LENGTH_PARITY,
     )
-    return bool(max(off) <= NARROW_PARITY)
+    return bool(max(off) <= NARROW_PARITY and np.abs(length).sum(1).mean() / 2 <= LENGTH_PARITY)
 
 
 def export_command(run: str | Path, out: Path | None, data: Path | None = None, average: Sequence[Path] = ()) -> None:

@@ -68,6 +68,16 @@ DISPLAYS = dataclasses.replace(
     decay=0.9,
     seed=7,
 )
+
+
+def after_displays(number: int, source: str, steps: int) -> Recipe:
+    """digits/wild-NUMBER, from 8: goes on from the one before."""
+    name, parent = f"digits/wild-{number}", f"digits/wild-{number - 1}"
+    return dataclasses.replace(
+        DISPLAYS, name=name, source=source, parent=parent, steps=steps, learning_rate=1e-3, seed=number
+    )
+
+
 RECIPES = (
     WILD,
     dataclasses.replace(
@@ -93,42 +103,10 @@ RECIPES = (
         seed=6,
     ),
     DISPLAYS,
-    dataclasses.replace(
-        DISPLAYS,
-        name="digits/wild-8",
-        source=WILD.source,
-        parent=DISPLAYS.name,
-        steps=11_500,
-        learning_rate=1e-3,
-        seed=8,
-    ),
-    dataclasses.replace(
-        DISPLAYS,
-        name="digits/wild-9",
-        source="digits/mostly-displays",
-        parent="digits/wild-8",
-        steps=12_000,
-        learning_rate=1e-3,
-        seed=9,
-    ),
-    dataclasses.replace(
-        DISPLAYS,
-        name="digits/wild-10",
-        source="digits/mostly-displays",
-        parent="digits/wild-9",
-        steps=11_000,
-        learning_rate=1e-3,
-        seed=10,
-    ),
-    dataclasses.replace(
-        DISPLAYS,
-        name="digits/wild-11",
-        source=WILD.source,
-        parent="digits/wild-10",
-        steps=11_000,
-        learning_rate=1e-3,
-        seed=11,
-    ),
+    after_displays(8, WILD.source, 11_500),
+    after_displays(9, "digits/mostly-displays", 12_000),
+    after_displays(10, "digits/mostly-displays", 11_000),
+    after_displays(11, WILD.source, 11_000),
     Recipe(
         name="digits/tiny",
         kind="digits",
